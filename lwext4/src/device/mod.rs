@@ -1,0 +1,59 @@
+//! Where the image's bytes are: a file of the host, or memory.
+
+mod file;
+mod memory;
+
+pub use file::FileDevice;
+pub use memory::MemDevice;
+
+use std::io;
+
+/// A flat array of bytes that can be read, written and made durable.
+///
+/// All methods take `&self`: several threads use one device at once. Reads and writes of ranges that
+/// do not overlap must not disturb each other.
+pub trait BlockDevice: Send + Sync {
+    /// The device's size in bytes.
+    fn size(&self) -> u64;
+
+    /// Fills `buf` from byte `offset` on. Reading beyond the end is an error
+    /// ([`io::ErrorKind::UnexpectedEof`]).
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Writes all of `buf` at byte `offset`.
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Returns when everything written before the call survives a power cut.
+    fn flush(&self) -> io::Result<()>;
+
+    /// Makes `len` bytes at `offset` read as zeroes, giving their space back to the host where that
+    /// is possible.
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        const ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
+        let mut done = 0;
+        while done < len {
+            let n = (len - done).min(ZEROES.len() as u64);
+            self.write_at(&ZEROES[..n as usize], offset + done)?;
+            done += n;
+        }
+        Ok(())
+    }
+}
+
+impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
+    fn size(&self) -> u64 {
+        (**self).size()
+    }
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        (**self).read_at(buf, offset)
+    }
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        (**self).write_at(buf, offset)
+    }
+    fn flush(&self) -> io::Result<()> {
+        (**self).flush()
+    }
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        (**self).punch(offset, len)
+    }
+}
