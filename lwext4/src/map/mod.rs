@@ -115,16 +115,16 @@ pub(crate) fn next_mapped(
 }
 
 /// Where a new block for file block `at` should be, to be near its neighbours.
-pub(crate) fn goal(fs: &Fs, inode: &InodeData, at: FileBlock) -> BlockNo {
+pub(crate) fn goal(fs: &Fs, inode: &InodeData, at: FileBlock) -> Result<BlockNo> {
     let near = if has_extents(inode) {
-        extents::goal(fs, inode, at)
+        extents::goal(fs, inode, at)?
     } else {
-        indirect::goal(fs, inode, at)
+        indirect::goal(fs, inode, at)?
     };
-    match near {
-        Ok(Some(block)) if fs.geo.check_blocks(block, 1).is_ok() => block,
+    Ok(match near {
+        Some(block) if fs.geo.check_blocks(block, 1).is_ok() => block,
         _ => fs.alloc.goal_for_inode(fs, inode.ino),
-    }
+    })
 }
 
 /// Maps a hole: file blocks `at..at + len` are at `phys` and behind it, which the caller has
