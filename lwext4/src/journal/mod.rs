@@ -1,1 +1,10 @@
-//! (being written)
+//! The journal: the log on disk, its replay, and the transactions that go into it.
+
+pub(crate) mod fast_commit;
+pub(crate) mod file;
+pub(crate) mod log;
+pub(crate) mod overlay;
+pub(crate) mod recovery;
+
+#[cfg(test)]
+mod tests;
