@@ -4,6 +4,7 @@
 pub mod attr;
 pub mod device;
 pub mod error;
+#[allow(dead_code)]
 mod journal;
 pub mod ondisk;
 pub mod types;
