@@ -175,8 +175,12 @@ impl Volume {
         if geo.features.compat.contains(Compat::HAS_JOURNAL) && !options.norecovery {
             let file = open_journal(&dev, &sb, &geo)?;
             let recovery = recover(&file)?;
-            if !recovery.is_clean() {
-                recovered = true;
+            if !recovery.is_clean() && !recovered {
+                // A log that the superblock does not ask to replay is old: the kernel drops it too.
+                if !options.read_only {
+                    recovery.discard()?;
+                }
+            } else if !recovery.is_clean() {
                 log::info!(
                     "replaying {} transactions of the journal",
                     recovery.transactions()

@@ -33,9 +33,10 @@ pub(crate) struct JournalFile {
 /// What the journal must know about the file system that it is in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileSystem {
-    /// Blocks a journaled copy may belong to.
-    first: u64,
-    end: u64,
+    /// The block with the superblock: nothing before it is journaled.
+    pub(crate) first: u64,
+    /// The file system's end, in blocks.
+    pub(crate) end: u64,
     /// Whether block numbers have 64 bits.
     pub(crate) wide: bool,
     /// Whether metadata carries CRC-32C checksums.
@@ -138,12 +139,16 @@ impl JournalFile {
 
     /// Whether a journaled copy may belong to `block`: inside the file system, not in the journal.
     pub(crate) fn may_hold(&self, block: BlockNo) -> bool {
+        (self.fs.first..self.fs.end).contains(&block.0) && !self.contains(block)
+    }
+
+    /// Whether `block` is one of the journal's.
+    pub(crate) fn contains(&self, block: BlockNo) -> bool {
         let after = self.places.partition_point(|place| place.0 <= block.0);
-        let in_journal = after
+        after
             .checked_sub(1)
             .and_then(|i| self.places.get(i))
-            .is_some_and(|(start, len)| block.0 - start < *len);
-        (self.fs.first..self.fs.end).contains(&block.0) && !in_journal
+            .is_some_and(|(start, len)| block.0 - start < *len)
     }
 
     /// Fills `buf` from the journal's block `index` on.

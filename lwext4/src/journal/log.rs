@@ -1,5 +1,6 @@
 //! The log's writer: appends transactions, and gives their space back when they are checkpointed.
 
+use super::append::Appender;
 use super::file::JournalFile;
 use crate::error::{Error, Result};
 use crate::ondisk::jbd2::{
@@ -11,9 +12,6 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// How much is gathered before it is written, in bytes.
-const BATCH: usize = 1 << 20;
 
 /// An open log that takes new transactions.
 ///
@@ -385,50 +383,4 @@ fn escape(data: &[u8]) -> Vec<u8> {
     let mut copy = data.to_vec();
     copy.iter_mut().take(4).for_each(|byte| *byte = 0);
     copy
-}
-
-/// Gathers consecutive blocks of the ring into large writes.
-struct Appender<'a> {
-    file: &'a JournalFile,
-    ring: &'a Range<u32>,
-    /// Where the next block goes.
-    at: u32,
-    /// What is gathered, and where it goes.
-    batch: Vec<u8>,
-    batch_at: u32,
-}
-
-impl<'a> Appender<'a> {
-    fn new(file: &'a JournalFile, ring: &'a Range<u32>, at: u32) -> Appender<'a> {
-        Appender {
-            file,
-            ring,
-            at,
-            batch: Vec::new(),
-            batch_at: at,
-        }
-    }
-
-    fn push(&mut self, block: &[u8]) -> Result<()> {
-        self.batch.extend_from_slice(block);
-        self.at += 1;
-        if self.at >= self.ring.end {
-            self.write_out()?;
-            self.at = self.ring.start;
-            self.batch_at = self.at;
-        } else if self.batch.len() >= BATCH {
-            self.write_out()?;
-        }
-        Ok(())
-    }
-
-    /// Writes what is gathered.
-    fn write_out(&mut self) -> Result<()> {
-        if !self.batch.is_empty() {
-            self.file.write(self.batch_at, &self.batch)?;
-            self.batch.clear();
-        }
-        self.batch_at = self.at;
-        Ok(())
-    }
 }

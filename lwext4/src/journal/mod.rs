@@ -6,12 +6,22 @@
 //! - the log on disk (`file.rs`, `log.rs`) and its replay (`recovery.rs`, `overlay.rs`,
 //!   `fast_commit.rs`).
 
+<<<<<<< HEAD
 mod commit;
 pub(crate) mod fast_commit;
+=======
+mod append;
+mod fast_commit;
+>>>>>>> log
 pub(crate) mod file;
 pub(crate) mod log;
 pub(crate) mod overlay;
 pub(crate) mod recovery;
+<<<<<<< HEAD
+=======
+mod walk;
+
+>>>>>>> log
 #[cfg(test)]
 mod tests;
 mod transaction;

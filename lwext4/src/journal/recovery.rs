@@ -1,19 +1,17 @@
 //! Replay of the log that a crash left behind.
 //!
-//! One walk over the log collects the tags and revokes of every transaction up to the first that is
-//! not whole. What remains, after the revokes, is one copy for each block: the newest. Nothing is
-//! written before the whole log is known to be sound.
+//! After the walk over the log, what remains after the revokes is one copy for each block: the
+//! newest. Nothing is written before the whole log is known to be sound.
 
 use super::fast_commit;
 use super::file::JournalFile;
+use super::walk::{Copied, walk};
 use crate::error::{Corrupt, Error, Result};
-use crate::ondisk::jbd2::{
-    BlockType, Checksums, Commit, Format, Header, JournalIncompat, JournalSuperblock, MAGIC, Tag,
-    TagFlags, crc32_be, revokes, tags,
-};
-use crate::types::{BlockNo, Timestamp, TxnId};
-use std::collections::{BTreeMap, HashMap};
-use std::ops::{Range, RangeInclusive};
+use crate::ondisk::jbd2::{JournalIncompat, JournalSuperblock, MAGIC, TagFlags};
+use crate::ondisk::superblock::{self, Superblock};
+use crate::types::{BlockNo, TxnId};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// How much is gathered before it is written home, in bytes.
@@ -28,15 +26,9 @@ pub(crate) struct Recovery {
     end: TxnId,
 }
 
-/// The newest copy of a block in the log.
-#[derive(Clone, Copy, Debug)]
-struct Copied {
-    tid: TxnId,
-    index: u32,
-    tag: Tag,
-}
-
 /// Reads the log in `file` and finds out what must be replayed. Writes nothing.
+///
+/// The file system's superblock may be among it: read it again afterwards, and open the journal anew.
 ///
 /// # Errors
 /// [`Error::Unsupported`] names unknown features, or fast commits that are not replayed.
@@ -54,7 +46,7 @@ pub(crate) fn recover(file: &Arc<JournalFile>) -> Result<Recovery> {
     if recovery.is_clean() {
         return Ok(recovery);
     }
-    let mut found = Walk::new(file, &recovery.sb, geometry.log).run()?;
+    let mut found = walk(file, &recovery.sb, geometry.log)?;
     fast_commit::refuse_pending(file, &geometry.fast_commits, found.end)?;
     recovery.copies = found.newest_copies();
     let mut damaged = recovery.damaged()?;
@@ -74,10 +66,7 @@ pub(crate) fn recover(file: &Arc<JournalFile>) -> Result<Recovery> {
         let what = "the checksum of a block in the journal is wrong";
         return Err(Corrupt::new(what).block(copy.tag.block).into());
     }
-    if let Some(&home) = recovery.copies.keys().find(|&&home| !file.may_hold(home)) {
-        let what = "the journal holds a block from outside the file system";
-        return Err(Corrupt::new(what).block(home).into());
-    }
+    recovery.confine()?;
     recovery.transactions = found.transactions;
     recovery.end = found.end;
     Ok(recovery)
@@ -131,6 +120,37 @@ impl Recovery {
         Ok(true)
     }
 
+    /// Drops copies from beyond the file system's end, which a kernel leaves when it is stopped while
+    /// growing the file system.
+    ///
+    /// # Errors
+    /// When a copy belongs where none can: beyond the device, before the superblock, in the journal.
+    fn confine(&mut self) -> Result<()> {
+        let fs = *self.file.fs();
+        let size = u64::from(self.file.block_size());
+        let device = self.file.device().size() / size;
+        let place = |home: &BlockNo| {
+            (fs.first..device.max(fs.end)).contains(&home.0) && !self.file.contains(*home)
+        };
+        if let Some(&home) = self.copies.keys().find(|home| !place(home)) {
+            let what = "the journal holds a block from outside the file system";
+            return Err(Corrupt::new(what).block(home).into());
+        }
+        // The superblock in the log may know of a later end than the one on disk.
+        let mut end = fs.end;
+        let mut block = vec![0; size as usize];
+        if self.read(BlockNo(superblock::OFFSET / size), &mut block)?
+            && let Some(sb) = block
+                .get((superblock::OFFSET % size) as usize..)
+                .and_then(Superblock::from_bytes)
+            && sb.magic() == superblock::MAGIC
+        {
+            end = end.max(sb.blocks_count());
+        }
+        self.copies.split_off(&BlockNo(end));
+        Ok(())
+    }
+
     /// Writes the copies home, makes them durable, then marks the log as empty, durably. A crash in
     /// between leaves the log as it was: replay starts over.
     pub(crate) fn write_home(mut self) -> Result<()> {
@@ -153,6 +173,19 @@ impl Recovery {
         }
         self.write_batch(start, &batch)?;
         self.file.flush()?;
+        self.reset()
+    }
+
+    /// Marks the log as empty without replaying it: what the kernel does when the file system's
+    /// superblock does not ask for recovery.
+    pub(crate) fn discard(mut self) -> Result<()> {
+        if self.is_clean() {
+            return Ok(());
+        }
+        self.reset()
+    }
+
+    fn reset(&mut self) -> Result<()> {
         // The transaction that was not whole may have left blocks behind: its number is used up.
         self.sb.set_sequence(self.end.next());
         self.sb.set_start(0);
@@ -189,195 +222,5 @@ impl Recovery {
             }
         }
         Ok(worst)
-    }
-}
-
-/// What a walk over the log found, in the log's order.
-struct Found {
-    copies: Vec<Copied>,
-    revokes: Vec<(BlockNo, TxnId)>,
-    transactions: u32,
-    /// The first transaction that is not whole.
-    end: TxnId,
-}
-
-impl Found {
-    /// Forgets the last transaction.
-    fn drop_last(&mut self) {
-        let last = TxnId(self.end.0.wrapping_sub(1));
-        self.copies.retain(|copy| copy.tid != last);
-        self.revokes.retain(|revoke| revoke.1 != last);
-        self.transactions = self.transactions.saturating_sub(1);
-        self.end = last;
-    }
-
-    /// The newest copy of each block that no later revoke forbids.
-    fn newest_copies(&self) -> BTreeMap<BlockNo, Copied> {
-        // Ascending transactions: the youngest revoke of a block stays.
-        let revoked: HashMap<BlockNo, TxnId> = self.revokes.iter().copied().collect();
-        let mut newest = BTreeMap::new();
-        for copy in &self.copies {
-            let home = copy.tag.block;
-            // A revoke kills the copies of its own transaction and of older ones.
-            if revoked.get(&home).is_none_or(|tid| copy.tid.is_after(*tid)) {
-                newest.insert(home, *copy);
-            }
-        }
-        newest
-    }
-}
-
-/// A walk over the log, transaction by transaction.
-struct Walk<'a> {
-    file: &'a JournalFile,
-    format: Format,
-    ring: Range<u32>,
-    at: u32,
-    /// Blocks of the ring not visited yet: the walk ends at the latest when it is round.
-    left: u32,
-    found: Found,
-    /// The transaction at hand: how much of `found` is older, its version-1 checksum so far, and
-    /// what is wrong with it.
-    copies: usize,
-    revokes: usize,
-    sum: u32,
-    damage: Option<&'static str>,
-    last_time: Timestamp,
-    block: Vec<u8>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(file: &'a JournalFile, sb: &JournalSuperblock, ring: Range<u32>) -> Walk<'a> {
-        Walk {
-            file,
-            format: sb.format(),
-            at: sb.start(),
-            left: ring.end - ring.start,
-            ring,
-            found: Found {
-                copies: Vec::new(),
-                revokes: Vec::new(),
-                transactions: 0,
-                end: sb.sequence(),
-            },
-            copies: 0,
-            revokes: 0,
-            sum: !0,
-            damage: None,
-            last_time: Timestamp::default(),
-            block: vec![0; file.block_size() as usize],
-        }
-    }
-
-    fn run(mut self) -> Result<Found> {
-        while self.read_next()? {
-            let Some(header) = Header::parse(&self.block) else {
-                break;
-            };
-            if header.tid != self.found.end {
-                break;
-            }
-            let whole = match header.kind {
-                BlockType::Descriptor => self.descriptor()?,
-                BlockType::Revoke => self.revoke(),
-                BlockType::Commit => self.commit()?,
-                BlockType::SuperblockV1 | BlockType::SuperblockV2 => false,
-            };
-            if !whole {
-                break;
-            }
-        }
-        // What follows the last commit block does not count.
-        self.found.copies.truncate(self.copies);
-        self.found.revokes.truncate(self.revokes);
-        Ok(self.found)
-    }
-
-    /// Reads the next block; `false` when the walk is round.
-    fn read_next(&mut self) -> Result<bool> {
-        if self.left == 0 {
-            return Ok(false);
-        }
-        self.file.read(self.at, &mut self.block)?;
-        self.advance();
-        Ok(true)
-    }
-
-    fn advance(&mut self) {
-        self.left -= 1;
-        self.at += 1;
-        if self.at >= self.ring.end {
-            self.at = self.ring.start;
-        }
-    }
-
-    /// Takes the tags of the descriptor at hand and passes over its copies; `false` when they do not
-    /// fit the log.
-    fn descriptor(&mut self) -> Result<bool> {
-        let tid = self.found.end;
-        if !self.format.tail_is_right(&self.block) {
-            self.damage = Some("the checksum of a descriptor in the journal is wrong");
-        }
-        let tags: Vec<Tag> = tags(&self.format, &self.block).collect();
-        let summed = self.format.checksums == Checksums::V1;
-        if summed {
-            self.sum = crc32_be(self.sum, &self.block);
-        }
-        for tag in tags {
-            if self.left == 0 {
-                return Ok(false);
-            }
-            let index = self.at;
-            if summed {
-                self.read_next()?;
-                self.sum = crc32_be(self.sum, &self.block);
-            } else {
-                self.advance();
-            }
-            self.found.copies.push(Copied { tid, index, tag });
-        }
-        Ok(true)
-    }
-
-    /// Takes the records of the revoke block at hand.
-    fn revoke(&mut self) -> bool {
-        let tid = self.found.end;
-        if !self.format.tail_is_right(&self.block) {
-            self.damage = Some("the checksum of a revoke block in the journal is wrong");
-            return true;
-        }
-        match revokes(&self.format, &self.block) {
-            Ok(blocks) => self.found.revokes.extend(blocks.map(|block| (block, tid))),
-            Err(corrupt) => self.damage = Some(corrupt.what),
-        }
-        true
-    }
-
-    /// Closes the transaction at hand; `false` when its commit block does not make it whole.
-    ///
-    /// # Errors
-    /// When the commit block is sound and belongs to this log, but the transaction is damaged.
-    fn commit(&mut self) -> Result<bool> {
-        let Some(commit) = Commit::parse(&self.block) else {
-            return Ok(false);
-        };
-        if !Commit::checksum_is_right(&self.block, &self.format, self.sum) {
-            return Ok(false);
-        }
-        if let Some(damage) = self.damage {
-            // Blocks of an earlier life of the log can carry the expected number; their commit is
-            // older than the one before.
-            if commit.time < self.last_time {
-                return Ok(false);
-            }
-            return Err(Corrupt::new(damage).into());
-        }
-        self.copies = self.found.copies.len();
-        self.revokes = self.found.revokes.len();
-        self.found.transactions = self.found.transactions.saturating_add(1);
-        self.found.end = commit.tid.next();
-        self.last_time = commit.time;
-        self.sum = !0;
-        Ok(true)
     }
 }

@@ -36,10 +36,7 @@ fn an_error_stops_the_log_and_what_was_promised_stays() {
                     &[BlockNo(6)],
                     true,
                 )
-                .and_then(|()| {
-                    promised = fill;
-                    Ok(())
-                })
+                .map(|()| promised = fill)
             };
             let mut results = vec![write(1), write(2)];
             results.push(log.checkpointed_through(TxnId(2), true));
@@ -118,6 +115,40 @@ fn blocks_outside_the_file_system_or_inside_the_journal_are_refused() {
         let result = recovered(device, kind);
         assert!(matches!(result, Err(Error::Corrupt(_))), "block {home}");
     }
+}
+
+#[test]
+fn copies_beyond_the_end_count_only_if_the_log_moves_the_end() {
+    let kind = kinds()[0];
+    for grown in [400, 404] {
+        let data = vec![1; BLOCK];
+        let device = forged(kind, |f| {
+            let mut sb = super::superblock(grown).as_bytes().to_vec();
+            sb.resize(BLOCK, 0);
+            let homes = descriptor(f, &[403, 1], &data);
+            vec![homes, data.clone(), sb, commit(f, 7, 1)]
+        });
+        let mut bytes = super::bytes(&*device);
+        bytes.resize(500 * BLOCK, 0);
+        let recovered = recovered(Arc::new(MemDevice::from_bytes(&bytes)), kind);
+        assert_eq!(recovered.unwrap(), if grown == 404 { 2 } else { 1 });
+    }
+}
+
+#[test]
+fn a_discarded_log_is_empty_and_its_numbers_are_used_up() {
+    let kind = kinds()[3];
+    let data = vec![1; BLOCK];
+    let device = forged(kind, |f| {
+        vec![descriptor(f, &[5], &data), data.clone(), commit(f, 7, 1)]
+    });
+    let file = open(device.clone(), kind, JOURNAL);
+    recover(&file).unwrap().discard().unwrap();
+    assert!(recover(&file).unwrap().is_clean());
+    assert!(Log::open(file).unwrap().next_tid().is_after(TxnId(8)));
+    let mut home = vec![1; BLOCK];
+    device.read_at(&mut home, 5 * BLOCK as u64).unwrap();
+    assert_eq!(home, vec![0; BLOCK]);
 }
 
 #[test]
@@ -210,13 +241,14 @@ fn any_flipped_byte_gives_an_error_or_a_result_but_no_panic() {
         let mut bytes = super::bytes(&*device);
         // The journal's superblock and the first transaction's own blocks.
         for at in (300 * BLOCK..303 * BLOCK).chain(307 * BLOCK..308 * BLOCK) {
-            for mask in [1, 0xFF] {
-                bytes[at] ^= mask;
-                let device = Arc::new(MemDevice::from_bytes(&bytes));
-                // A copy that lost its checksum's support may still be replayed: into the file system.
-                let _ = recover(&open(device, kind, JOURNAL)).and_then(|r| r.write_home());
-                bytes[at] ^= mask;
+            // Every byte of headers and first tags, a few of the rest.
+            if at % BLOCK >= 100 && at % 13 != 0 {
+                continue;
             }
+            bytes[at] ^= 0xFF;
+            let device = Arc::new(MemDevice::from_bytes(&bytes));
+            let _ = recover(&open(device, kind, JOURNAL)).and_then(|r| r.write_home());
+            bytes[at] ^= 0xFF;
         }
     }
 }
