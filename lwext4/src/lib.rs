@@ -8,13 +8,9 @@ mod cache;
 pub mod device;
 mod dir;
 pub mod error;
-<<<<<<< HEAD
 mod file;
 mod fs;
 mod inode;
-=======
-#[allow(dead_code)]
->>>>>>> log
 mod journal;
 mod map;
 pub mod ondisk;
