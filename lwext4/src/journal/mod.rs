@@ -3,28 +3,20 @@
 //!
 //! - [`Handle`]: one operation's part of the running transaction (`transaction.rs`);
 //! - sealing, writing and checkpointing a transaction (`commit.rs`);
-//! - the log on disk (`file.rs`, `log.rs`) and its replay (`recovery.rs`, `overlay.rs`,
-//!   `fast_commit.rs`).
+//! - the log on disk (`file.rs`, `log.rs`) and its replay (`walk.rs`, `recovery.rs`,
+//!   `overlay.rs`, `fast_commit.rs`).
 
-<<<<<<< HEAD
-mod commit;
-pub(crate) mod fast_commit;
-=======
 mod append;
+mod commit;
 mod fast_commit;
->>>>>>> log
 pub(crate) mod file;
 pub(crate) mod log;
 pub(crate) mod overlay;
 pub(crate) mod recovery;
-<<<<<<< HEAD
-=======
-mod walk;
-
->>>>>>> log
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod walk;
 
 pub(crate) use commit::{commit, commit_loop, write_home};
 pub(crate) use transaction::{Credits, Handle};
