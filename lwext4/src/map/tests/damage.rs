@@ -114,8 +114,8 @@ fn a_leaf_with_a_wrong_checksum() {
     let (bench, leaves) = two_leaves();
     bench.commit();
     // The cache still has the good block.
-    let at = 1024 * leaves[0].0 + 100;
-    crate::BlockDevice::write_at(&*bench.device, &[9], at).unwrap();
+    let at = 1024 * leaves[0].0 + 104;
+    crate::BlockDevice::write_at(&*bench.device, &[0xEE], at).unwrap();
     let fs = bench.fs();
     fs.cache.remove(leaves[0]);
     assert_corrupt(&bench, 0, "extent node's checksum");
