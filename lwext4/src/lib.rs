@@ -3,6 +3,7 @@
 
 pub mod attr;
 pub mod device;
+mod dir;
 pub mod error;
 pub mod ondisk;
 pub mod types;
