@@ -25,7 +25,10 @@ pub(crate) struct Owner {
 
 impl Owner {
     pub fn new(geo: &Geometry, ino: Ino, generation: u32) -> Owner {
-        Owner { ino, seed: owner_seed(geo.seed, ino, generation) }
+        Owner {
+            ino,
+            seed: owner_seed(geo.seed, ino, generation),
+        }
     }
 }
 
@@ -52,8 +55,6 @@ pub(crate) enum BlockKind {
     Xattr,
     /// A block of the orphan file.
     Orphans(Owner),
-    /// The target of a symbolic link: data that is written as metadata.
-    Symlink(Ino),
 }
 
 impl BlockKind {
@@ -64,16 +65,13 @@ impl BlockKind {
             | BlockKind::Descriptors
             | BlockKind::Bitmap
             | BlockKind::InodeTable
-            | BlockKind::Indirect(_)
-            | BlockKind::Symlink(_) => Ok(()),
+            | BlockKind::Indirect(_) => Ok(()),
             BlockKind::DirLeaf(owner) => {
                 dirent::verify_leaf(bytes, geo.has_csum().then_some(owner.seed), geo.inodes)
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
             }
-            BlockKind::DirIndex(owner) => {
-                dx::verify(bytes, geo.has_csum().then_some(owner.seed))
-                    .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
-            }
+            BlockKind::DirIndex(owner) => dx::verify(bytes, geo.has_csum().then_some(owner.seed))
+                .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into()),
             BlockKind::ExtentNode(owner) => {
                 extent::verify_node(bytes, geo.has_csum().then_some(owner.seed))
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
@@ -100,8 +98,7 @@ impl BlockKind {
             | BlockKind::Descriptors
             | BlockKind::Bitmap
             | BlockKind::InodeTable
-            | BlockKind::Indirect(_)
-            | BlockKind::Symlink(_) => {}
+            | BlockKind::Indirect(_) => {}
             BlockKind::DirLeaf(owner) => dirent::seal_leaf(bytes, owner.seed),
             BlockKind::DirIndex(owner) => dx::seal(bytes, owner.seed),
             BlockKind::ExtentNode(owner) => extent::seal_node(bytes, owner.seed),
@@ -189,7 +186,9 @@ impl Cache {
                     continue;
                 }
                 if inner.kind != kind {
-                    return Err(Corrupt::new("one block is used for two purposes").block(no).into());
+                    return Err(Corrupt::new("one block is used for two purposes")
+                        .block(no)
+                        .into());
                 }
                 drop(inner);
                 return Ok(block);
@@ -258,11 +257,19 @@ impl Cache {
     }
 
     fn insert(&self, shard: &mut Shard, block: Arc<Block>) {
-        let mut turns = if shard.blocks.len() >= self.shard_limit { 8 } else { 0 };
+        let mut turns = if shard.blocks.len() >= self.shard_limit {
+            8
+        } else {
+            0
+        };
         while turns > 0 {
             turns -= 1;
-            let Some(no) = shard.clock.pop_front() else { break };
-            let Some(old) = shard.blocks.get(&no) else { continue };
+            let Some(no) = shard.clock.pop_front() else {
+                break;
+            };
+            let Some(old) = shard.blocks.get(&no) else {
+                continue;
+            };
             let in_use = Arc::strong_count(old) > 1;
             if in_use || old.referenced.swap(false, Ordering::Relaxed) {
                 shard.clock.push_back(no);

@@ -2,12 +2,21 @@
 //! not at all.
 //!
 //! - [`Handle`]: one operation's part of the running transaction (`transaction.rs`);
-//! - sealing, writing and checkpointing a transaction (`commit.rs`).
+//! - sealing, writing and checkpointing a transaction (`commit.rs`);
+//! - the log on disk (`file.rs`, `log.rs`) and its replay (`recovery.rs`, `overlay.rs`,
+//!   `fast_commit.rs`).
 
 mod commit;
+pub(crate) mod fast_commit;
+pub(crate) mod file;
+pub(crate) mod log;
+pub(crate) mod overlay;
+pub(crate) mod recovery;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
-pub(crate) use commit::commit_loop;
+pub(crate) use commit::{commit, commit_loop, write_home};
 pub(crate) use transaction::{Credits, Handle};
 
 use crate::cache::Block;
@@ -38,6 +47,8 @@ pub(crate) struct Running {
     pub revoked: HashSet<BlockNo>,
     /// Blocks that running operations may still add.
     pub reserved: u32,
+    /// Its commit was asked for because it is filling up.
+    pub asked: bool,
 }
 
 impl Running {
@@ -49,6 +60,7 @@ impl Running {
             freed: Vec::new(),
             revoked: HashSet::new(),
             reserved: 0,
+            asked: false,
         }
     }
 
@@ -96,13 +108,11 @@ pub(crate) struct Journal {
     /// Wakes those who wait for a commit.
     pub done: Condvar,
     /// The journal on disk, unless the volume writes without one.
-    pub log: Mutex<Option<log::Log>>,
+    pub log: Option<log::Log>,
     pub pending: Mutex<BTreeMap<BlockNo, Pending>>,
     /// Blocks that a transaction may have at most.
     pub max_blocks: u32,
 }
-
-pub(crate) mod log;
 
 impl Journal {
     /// `first` is the sequence number of the first transaction.
@@ -120,7 +130,7 @@ impl Journal {
             }),
             wanted: Condvar::new(),
             done: Condvar::new(),
-            log: Mutex::new(log),
+            log,
             pending: Mutex::new(BTreeMap::new()),
             max_blocks,
         }
@@ -165,6 +175,10 @@ impl Journal {
             let running = self.running.lock();
             (running.tid, running.is_empty())
         };
-        self.wait_for(if empty { TxnId(tid.0.wrapping_sub(1)) } else { tid })
+        self.wait_for(if empty {
+            TxnId(tid.0.wrapping_sub(1))
+        } else {
+            tid
+        })
     }
 }

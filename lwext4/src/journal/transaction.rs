@@ -46,7 +46,12 @@ impl Fs {
             let used = running.size() as u32 + running.reserved;
             if used == 0 || used + credits <= journal.max_blocks {
                 running.reserved += credits;
-                return Ok(Handle { fs: self, tid: running.tid, credits, _barrier: barrier });
+                return Ok(Handle {
+                    fs: self,
+                    tid: running.tid,
+                    credits,
+                    _barrier: barrier,
+                });
             }
             let tid = running.tid;
             drop(running);
@@ -61,8 +66,19 @@ impl Fs {
 
 impl Drop for Handle<'_> {
     fn drop(&mut self) {
-        let mut running = self.fs.journal.running.lock();
+        let journal = &self.fs.journal;
+        let mut running = journal.running.lock();
         running.reserved = running.reserved.saturating_sub(self.credits);
+        // Start writing before the transaction is full, so that nobody has to wait.
+        if running.size() as u32 >= journal.max_blocks / 2 && !running.asked {
+            running.asked = true;
+            drop(running);
+            let mut progress = journal.progress.lock();
+            if self.tid.is_after(progress.requested) {
+                progress.requested = self.tid;
+            }
+            journal.wanted.notify_one();
+        }
     }
 }
 
