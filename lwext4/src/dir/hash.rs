@@ -197,7 +197,9 @@ mod tests {
         let mut script = String::new();
         let mut expected = Vec::new();
         let mut names: Vec<String> = (0..60)
-            .map(|i| "abcdefghijklmnopqrstuvwxyz0123456789._XYZ!-".repeat(6)[i % 42..i * 4 + 1].into())
+            .map(|i| {
+                "abcdefghijklmnopqrstuvwxyz0123456789._XYZ!-".repeat(6)[i % 42..i * 4 + 1].into()
+            })
             .collect();
         // Two-byte characters: bytes from 0x80 on, where signedness matters.
         names.extend((1..60).map(|i| {

@@ -102,7 +102,9 @@ fn is_indexed(fs: &Fs, dir: &InodeData) -> Result<bool> {
     let feature = has_dir_index(fs);
     if !feature && fs.geo.has_csum() {
         // Index blocks carry another checksum than leaves: the directory cannot be read as linear.
-        return Err(Corrupt::new("htree without the feature dir_index").ino(dir.ino).into());
+        return Err(Corrupt::new("htree without the feature dir_index")
+            .ino(dir.ino)
+            .into());
     }
     Ok(feature)
 }
@@ -144,7 +146,7 @@ fn append(
         return Err(Error::NoSpace);
     }
     let at = FileBlock((size >> fs.geo.block_bits) as u32);
-    let goal = map::goal(fs, dir, at);
+    let goal = map::goal(fs, dir, at)?;
     let no = map::append_block(h, dir, at, goal)?;
     let block = h.create_block(no, kind(dir.owner(fs)))?;
     dir.set_size(grown);
@@ -234,7 +236,9 @@ pub(crate) fn replace(
 ) -> Result<Ino> {
     let (block, slot) = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
     let file_type = type_byte(h.fs(), file_type);
-    h.modify(&block, |bytes| dirent::set_target(bytes, slot.at, ino, file_type));
+    h.modify(&block, |bytes| {
+        dirent::set_target(bytes, slot.at, ino, file_type)
+    });
     Ok(slot.ino)
 }
 
@@ -295,6 +299,8 @@ pub(crate) fn set_parent(h: &mut Handle<'_>, dir: &InodeData, parent: Ino) -> Re
     let fs = h.fs();
     let (block, at, _) = dotdot(&Blocks::of(fs, dir)?)?;
     let dir_type = type_byte(fs, FileType::Directory);
-    h.modify(&block, |bytes| dirent::set_target(bytes, at, parent, dir_type));
+    h.modify(&block, |bytes| {
+        dirent::set_target(bytes, at, parent, dir_type)
+    });
     Ok(())
 }

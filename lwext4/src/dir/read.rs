@@ -181,7 +181,8 @@ impl<'a> Batch<'a> {
             }
             if hash >> 1 >= self.start {
                 self.items.push(Item {
-                    position: u64::from(hash >> 1) << 32 | u64::from(key.hash_one(entry.name) as u32),
+                    position: u64::from(hash >> 1) << 32
+                        | u64::from(key.hash_one(entry.name) as u32),
                     leaf,
                     at: entry.at as u32,
                 });
@@ -209,7 +210,8 @@ impl<'a> Batch<'a> {
             positions.then_with(|| name(a).cmp(&name(b)))
         });
         let held = next.filter(|next| next & 1 == 1).map(|next| next >> 1);
-        let ready = items.partition_point(|item| held.is_none_or(|held| item.position >> 32 < u64::from(held)));
+        let ready = items
+            .partition_point(|item| held.is_none_or(|held| item.position >> 32 < u64::from(held)));
         for item in items.drain(..ready) {
             let position = item.position.max(self.last + 1);
             if position >> 32 != item.position >> 32 {

@@ -34,7 +34,9 @@ pub(in crate::dir) fn add(h: &mut Handle<'_>, dir: &mut InodeData, new: NewName<
         }
         grow(h, dir, &tree, path, &leaf)?;
     }
-    Err(Corrupt::new("htree: no room after splits").ino(dir.ino).into())
+    Err(Corrupt::new("htree: no room after splits")
+        .ino(dir.ino)
+        .into())
 }
 
 /// Splits the leaf; or, where the nodes above it are full, the highest of those that are; or gives
@@ -58,7 +60,9 @@ fn grow(
     drop(below);
     let csum = h.fs().geo.has_csum();
     let Some(index) = Index::new(&split.bytes) else {
-        return Err(Corrupt::new("htree: entry count out of range").ino(dir.ino).into());
+        return Err(Corrupt::new("htree: entry count out of range")
+            .ino(dir.ino)
+            .into());
     };
     match path.frames.pop() {
         Some(above) => {
@@ -67,7 +71,9 @@ fn grow(
             h.modify(&node, |bytes| dx::init_node(bytes, csum, index, half));
             h.modify(&split.block, |bytes| dx::truncate(bytes, half));
             let hash = index.hash(half);
-            h.modify(&above.block, |bytes| dx::insert(bytes, above.at + 1, hash, at));
+            h.modify(&above.block, |bytes| {
+                dx::insert(bytes, above.at + 1, hash, at)
+            });
         }
         None if tree.levels < tree.max_levels => {
             let (at, node) = append(h, dir, BlockKind::DirIndex)?;
@@ -94,10 +100,16 @@ fn split_leaf(
         live.map(|e| (tree.hasher.hash(e.name).major, e)).collect();
     names.sort_by_key(|&(hash, _)| hash);
     let (lower, upper) = names.split_at(split_point(&names, bytes.len()));
-    let (Some(least), Some(last), Some(first), Some(greatest), Some(parent)) =
-        (lower.first(), lower.last(), upper.first(), upper.last(), path.frames.last())
-    else {
-        return Err(Corrupt::new("directory block too full to split").ino(dir.ino).into());
+    let (Some(least), Some(last), Some(first), Some(greatest), Some(parent)) = (
+        lower.first(),
+        lower.last(),
+        upper.first(),
+        upper.last(),
+        path.frames.last(),
+    ) else {
+        return Err(Corrupt::new("directory block too full to split")
+            .ino(dir.ino)
+            .into());
     };
     let (low, high) = (path.low(), path.next_hash());
     if !in_range(least.0, low, high) || !in_range(greatest.0, low, high) {
@@ -110,7 +122,9 @@ fn split_leaf(
     let (at, new) = append(h, dir, BlockKind::DirLeaf)?;
     h.modify(&new, |bytes| pack(bytes, csum, upper));
     h.modify(leaf, |bytes| pack(bytes, csum, lower));
-    h.modify(&parent.block, |bytes| dx::insert(bytes, parent.at + 1, hash, at));
+    h.modify(&parent.block, |bytes| {
+        dx::insert(bytes, parent.at + 1, hash, at)
+    });
     Ok(())
 }
 

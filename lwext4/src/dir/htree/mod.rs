@@ -150,7 +150,10 @@ impl Path {
             }
         }
         for below in level + 1..self.frames.len() {
-            let at = self.frames.get(below - 1).map_or(FileBlock(0), Frame::target);
+            let at = self
+                .frames
+                .get(below - 1)
+                .map_or(FileBlock(0), Frame::target);
             let frame = Frame::new(blocks, node(blocks, at)?, |_| 0)?;
             if let Some(place) = self.frames.get_mut(below) {
                 *place = frame;
