@@ -11,6 +11,7 @@ use crate::ondisk::features::{Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
 use crate::options::OpenOptions;
 use crate::types::{BlockNo, GroupNo, Ino};
+use crate::xattr::SharedBlocks;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -213,6 +214,7 @@ pub(crate) struct Fs {
     pub journal: Journal,
     pub alloc: Allocator,
     pub inodes: Inodes,
+    pub xattrs: SharedBlocks,
     pub sb: Mutex<Superblock>,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
