@@ -52,8 +52,6 @@ pub(crate) enum BlockKind {
     Xattr,
     /// A block of the orphan file.
     Orphans(Owner),
-    /// The target of a symbolic link: data that is written as metadata.
-    Symlink(Ino),
 }
 
 impl BlockKind {
@@ -64,8 +62,7 @@ impl BlockKind {
             | BlockKind::Descriptors
             | BlockKind::Bitmap
             | BlockKind::InodeTable
-            | BlockKind::Indirect(_)
-            | BlockKind::Symlink(_) => Ok(()),
+            | BlockKind::Indirect(_) => Ok(()),
             BlockKind::DirLeaf(owner) => {
                 dirent::verify_leaf(bytes, geo.has_csum().then_some(owner.seed), geo.inodes)
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
@@ -100,8 +97,7 @@ impl BlockKind {
             | BlockKind::Descriptors
             | BlockKind::Bitmap
             | BlockKind::InodeTable
-            | BlockKind::Indirect(_)
-            | BlockKind::Symlink(_) => {}
+            | BlockKind::Indirect(_) => {}
             BlockKind::DirLeaf(owner) => dirent::seal_leaf(bytes, owner.seed),
             BlockKind::DirIndex(owner) => dx::seal(bytes, owner.seed),
             BlockKind::ExtentNode(owner) => extent::seal_node(bytes, owner.seed),

@@ -10,6 +10,7 @@ use crate::journal::Journal;
 use crate::ondisk::features::{Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
 use crate::options::OpenOptions;
+use crate::orphan::Orphans;
 use crate::types::{BlockNo, GroupNo, Ino};
 use crate::xattr::SharedBlocks;
 use parking_lot::Mutex;
@@ -215,6 +216,9 @@ pub(crate) struct Fs {
     pub alloc: Allocator,
     pub inodes: Inodes,
     pub xattrs: SharedBlocks,
+    pub orphans: Orphans,
+    /// Taken first by every rename: directories move under it only.
+    pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,

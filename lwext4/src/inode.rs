@@ -119,6 +119,14 @@ impl InodeData {
 impl Handle<'_> {
     /// Writes the inode into its table block.
     pub fn store(&mut self, inode: &mut InodeData) -> Result<()> {
+        if self.fs().orphans.contains(inode.ino) {
+            self.with_orphan_pointer(inode, Self::store_now)
+        } else {
+            self.store_now(inode)
+        }
+    }
+
+    fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
         let fs = self.fs();
         if fs.geo.has_csum() {
             inode.raw.seal(fs.geo.seed, inode.ino);

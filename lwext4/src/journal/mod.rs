@@ -38,6 +38,8 @@ pub(crate) struct Running {
     pub revoked: HashSet<BlockNo>,
     /// Blocks that running operations may still add.
     pub reserved: u32,
+    /// Its commit was asked for because it is filling up.
+    pub asked: bool,
 }
 
 impl Running {
@@ -49,6 +51,7 @@ impl Running {
             freed: Vec::new(),
             revoked: HashSet::new(),
             reserved: 0,
+            asked: false,
         }
     }
 

@@ -61,8 +61,19 @@ impl Fs {
 
 impl Drop for Handle<'_> {
     fn drop(&mut self) {
-        let mut running = self.fs.journal.running.lock();
+        let journal = &self.fs.journal;
+        let mut running = journal.running.lock();
         running.reserved = running.reserved.saturating_sub(self.credits);
+        // Start writing before the transaction is full, so that nobody has to wait.
+        if running.size() as u32 >= journal.max_blocks / 2 && !running.asked {
+            running.asked = true;
+            drop(running);
+            let mut progress = journal.progress.lock();
+            if self.tid.is_after(progress.requested) {
+                progress.requested = self.tid;
+            }
+            journal.wanted.notify_one();
+        }
     }
 }
 
