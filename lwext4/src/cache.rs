@@ -25,7 +25,10 @@ pub(crate) struct Owner {
 
 impl Owner {
     pub fn new(geo: &Geometry, ino: Ino, generation: u32) -> Owner {
-        Owner { ino, seed: owner_seed(geo.seed, ino, generation) }
+        Owner {
+            ino,
+            seed: owner_seed(geo.seed, ino, generation),
+        }
     }
 }
 
@@ -67,10 +70,8 @@ impl BlockKind {
                 dirent::verify_leaf(bytes, geo.has_csum().then_some(owner.seed), geo.inodes)
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
             }
-            BlockKind::DirIndex(owner) => {
-                dx::verify(bytes, geo.has_csum().then_some(owner.seed))
-                    .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
-            }
+            BlockKind::DirIndex(owner) => dx::verify(bytes, geo.has_csum().then_some(owner.seed))
+                .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into()),
             BlockKind::ExtentNode(owner) => {
                 extent::verify_node(bytes, geo.has_csum().then_some(owner.seed))
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
@@ -185,7 +186,9 @@ impl Cache {
                     continue;
                 }
                 if inner.kind != kind {
-                    return Err(Corrupt::new("one block is used for two purposes").block(no).into());
+                    return Err(Corrupt::new("one block is used for two purposes")
+                        .block(no)
+                        .into());
                 }
                 drop(inner);
                 return Ok(block);
@@ -254,11 +257,19 @@ impl Cache {
     }
 
     fn insert(&self, shard: &mut Shard, block: Arc<Block>) {
-        let mut turns = if shard.blocks.len() >= self.shard_limit { 8 } else { 0 };
+        let mut turns = if shard.blocks.len() >= self.shard_limit {
+            8
+        } else {
+            0
+        };
         while turns > 0 {
             turns -= 1;
-            let Some(no) = shard.clock.pop_front() else { break };
-            let Some(old) = shard.blocks.get(&no) else { continue };
+            let Some(no) = shard.clock.pop_front() else {
+                break;
+            };
+            let Some(old) = shard.blocks.get(&no) else {
+                continue;
+            };
             let in_use = Arc::strong_count(old) > 1;
             if in_use || old.referenced.swap(false, Ordering::Relaxed) {
                 shard.clock.push_back(no);

@@ -74,7 +74,9 @@ impl Fs {
             let piece = bytes.min((len - done) as u64) as usize;
             let target = &mut buf[done..done + piece];
             match run.phys {
-                Some(phys) if !run.unwritten => self.read_data(self.geo.offset(phys) + within, target)?,
+                Some(phys) if !run.unwritten => {
+                    self.read_data(self.geo.offset(phys) + within, target)?
+                }
                 _ => target.fill(0),
             }
             done += piece;
@@ -83,7 +85,13 @@ impl Fs {
     }
 
     /// Writes all of `bytes` at `offset`, or as much as there is room for: how many bytes.
-    pub fn write_file(&self, ino: Ino, offset: u64, bytes: &[u8], mode: WriteMode) -> Result<usize> {
+    pub fn write_file(
+        &self,
+        ino: Ino,
+        offset: u64,
+        bytes: &[u8],
+        mode: WriteMode,
+    ) -> Result<usize> {
         self.check_writable()?;
         let inode = self.inode(ino)?;
         if bytes.is_empty() {
@@ -235,14 +243,23 @@ impl Fs {
             Some(phys) => {
                 let n = room(len);
                 self.write_padded(phys, within, &bytes[..n])?;
-                map::set_written(h, data, first, ((within + n) as u64).div_ceil(1 << bits) as u32)?;
+                map::set_written(
+                    h,
+                    data,
+                    first,
+                    ((within + n) as u64).div_ceil(1 << bits) as u32,
+                )?;
                 Ok((n, true))
             }
             None => {
                 let goal = map::goal(self, data, first)?;
                 let file_blocks = (data.raw.size() >> bits).min(u64::from(WINDOW_MOST)) as u32;
                 let appending = at + bytes.len() as u64 >= data.raw.size() && len == most;
-                let extra = if appending && file_blocks >= WINDOW_FROM { file_blocks } else { 0 };
+                let extra = if appending && file_blocks >= WINDOW_FROM {
+                    file_blocks
+                } else {
+                    0
+                };
                 let (phys, got) = self.alloc.alloc_for_append(h, data.ino, goal, len, extra)?;
                 let n = room(got);
                 // Data first: an extent must never show what was in its blocks before.
@@ -292,16 +309,22 @@ impl Fs {
         }
         let run = map::lookup(self, data, FileBlock((size / block) as u32))?;
         match run.phys {
-            Some(phys) if !run.unwritten => {
-                self.write_data(self.geo.offset(phys) + within, &vec![0; (block - within) as usize])
-            }
+            Some(phys) if !run.unwritten => self.write_data(
+                self.geo.offset(phys) + within,
+                &vec![0; (block - within) as usize],
+            ),
             _ => Ok(()),
         }
     }
 
     /// Changes a file's size. Blocks beyond a smaller one are freed, in several transactions if there
     /// are many: the inode is listed as an orphan meanwhile.
-    pub fn truncate(&self, ino: Ino, size: u64, change: &mut dyn FnMut(&mut InodeData)) -> Result<()> {
+    pub fn truncate(
+        &self,
+        ino: Ino,
+        size: u64,
+        change: &mut dyn FnMut(&mut InodeData),
+    ) -> Result<()> {
         let inode = self.inode(ino)?;
         let bits = self.geo.block_bits;
         let mut first = true;

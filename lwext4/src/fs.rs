@@ -58,7 +58,10 @@ impl Geometry {
             return Err(Error::NotExt4("no ext4 superblock at byte 1024".into()));
         }
         if sb.rev_level() > 1 {
-            return Err(Error::Unsupported(format!("format revision {} is newer than 1", sb.rev_level())));
+            return Err(Error::Unsupported(format!(
+                "format revision {} is newer than 1",
+                sb.rev_level()
+            )));
         }
         let Some(block_size) = sb.block_size() else {
             return bad("superblock: block size beyond 64 KiB");
@@ -76,10 +79,16 @@ impl Geometry {
         let blocks_per_group = sb.blocks_per_group();
         let inodes_per_group = sb.inodes_per_group();
         let inodes_per_block = block_size / u32::from(inode_size);
-        if blocks_per_group == 0 || (blocks_per_group > bits && !bigalloc) || blocks_per_group % 8 != 0 {
+        if blocks_per_group == 0
+            || (blocks_per_group > bits && !bigalloc)
+            || blocks_per_group % 8 != 0
+        {
             return bad("superblock: blocks per group");
         }
-        if inodes_per_group < inodes_per_block || inodes_per_group > bits || inodes_per_group % 8 != 0 {
+        if inodes_per_group < inodes_per_block
+            || inodes_per_group > bits
+            || inodes_per_group % 8 != 0
+        {
             return bad("superblock: inodes per group");
         }
         let first_data_block = u64::from(sb.first_data_block());
@@ -108,7 +117,9 @@ impl Geometry {
         }
         let desc_size = sb.desc_size();
         let wide = features.incompat.contains(Incompat::BIT64);
-        if wide && (desc_size < 64 || !desc_size.is_power_of_two() || u32::from(desc_size) > block_size) {
+        if wide
+            && (desc_size < 64 || !desc_size.is_power_of_two() || u32::from(desc_size) > block_size)
+        {
             return bad("superblock: descriptor size");
         }
         let first_ino = sb.first_ino();
@@ -158,21 +169,30 @@ impl Geometry {
 
     /// Whether groups carry checksums and the uninit flags mean something.
     pub fn has_group_csum(&self) -> bool {
-        self.features.ro_compat.intersects(RoCompat::METADATA_CSUM | RoCompat::GDT_CSUM)
+        self.features
+            .ro_compat
+            .intersects(RoCompat::METADATA_CSUM | RoCompat::GDT_CSUM)
     }
 
     /// Fails unless blocks `start..start + len` are inside the file system, behind the boot block.
     pub fn check_blocks(&self, start: BlockNo, len: u64) -> Result<()> {
         match start.0.checked_add(len) {
             Some(end) if end <= self.blocks && start.0 >= self.first_data_block.max(1) => Ok(()),
-            _ => Err(Corrupt::new("block number out of range").block(start).into()),
+            _ => Err(Corrupt::new("block number out of range")
+                .block(start)
+                .into()),
         }
     }
 
     /// The group a block is in.
     pub fn group_of(&self, block: BlockNo) -> GroupNo {
-        let group = block.0.saturating_sub(self.first_data_block) / u64::from(self.blocks_per_group);
-        GroupNo(u32::try_from(group).unwrap_or(u32::MAX).min(self.groups - 1))
+        let group =
+            block.0.saturating_sub(self.first_data_block) / u64::from(self.blocks_per_group);
+        GroupNo(
+            u32::try_from(group)
+                .unwrap_or(u32::MAX)
+                .min(self.groups - 1),
+        )
     }
 
     /// The first block of a group.
@@ -192,7 +212,10 @@ impl Geometry {
             return Err(Corrupt::new("inode number out of range").ino(ino).into());
         }
         let index = ino.0 - 1;
-        Ok((GroupNo(index / self.inodes_per_group), index % self.inodes_per_group))
+        Ok((
+            GroupNo(index / self.inodes_per_group),
+            index % self.inodes_per_group,
+        ))
     }
 
     /// Bytes from the start of the image to a block.
@@ -245,7 +268,9 @@ impl Fs {
     }
 
     pub fn flush(&self) -> Result<()> {
-        self.dev.flush().map_err(|e| Error::io("syncing the image", e))
+        self.dev
+            .flush()
+            .map_err(|e| Error::io("syncing the image", e))
     }
 
     /// Fails when the volume must not be written.

@@ -112,7 +112,11 @@ impl InodeData {
 
     /// Fails unless the inode is a directory.
     pub fn check_dir(&self) -> Result<()> {
-        if self.raw.is_dir() { Ok(()) } else { Err(Error::NotADirectory) }
+        if self.raw.is_dir() {
+            Ok(())
+        } else {
+            Err(Error::NotADirectory)
+        }
     }
 }
 
@@ -134,13 +138,20 @@ impl Handle<'_> {
         let (no, at) = inode.table;
         let block = fs.read_block(no, BlockKind::InodeTable)?;
         let bytes = inode.raw.as_bytes();
-        self.modify(&block, |table| table[at..at + bytes.len()].copy_from_slice(bytes));
+        self.modify(&block, |table| {
+            table[at..at + bytes.len()].copy_from_slice(bytes)
+        });
         Ok(())
     }
 
     /// [`Self::store`], and notes for fsync which transaction it was. `data`: the size or the map
     /// changed, so that even fdatasync needs it.
-    pub fn store_synced(&mut self, inode: &Inode, data: &mut InodeData, for_data: bool) -> Result<()> {
+    pub fn store_synced(
+        &mut self,
+        inode: &Inode,
+        data: &mut InodeData,
+        for_data: bool,
+    ) -> Result<()> {
         self.store(data)?;
         inode.sync_tid.store(self.tid().0, Ordering::Relaxed);
         if for_data {
@@ -168,7 +179,9 @@ pub(crate) struct Inodes {
 
 impl Inodes {
     pub fn new() -> Inodes {
-        Inodes { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Inodes {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
     }
 
     fn shard(&self, ino: Ino) -> &Mutex<Shard> {
@@ -185,7 +198,9 @@ impl Inodes {
     /// Gives back `count` holds; whether none is left.
     pub fn unhold(&self, ino: Ino, count: u64) -> bool {
         let mut shard = self.shard(ino).lock();
-        let Some(held) = shard.holds.get_mut(&ino) else { return true };
+        let Some(held) = shard.holds.get_mut(&ino) else {
+            return true;
+        };
         *held = held.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
         if *held > 0 {
             return false;
@@ -204,15 +219,26 @@ impl Inodes {
 
     /// Every held inode.
     pub fn held(&self) -> Vec<Ino> {
-        self.shards.iter().flat_map(|s| s.lock().holds.keys().copied().collect::<Vec<_>>()).collect()
+        self.shards
+            .iter()
+            .flat_map(|s| s.lock().holds.keys().copied().collect::<Vec<_>>())
+            .collect()
     }
 
     fn insert(&self, shard: &mut Shard, inode: Arc<Inode>, committed: TxnId) {
-        let mut turns = if shard.inodes.len() >= SHARD_LIMIT { 4 } else { 0 };
+        let mut turns = if shard.inodes.len() >= SHARD_LIMIT {
+            4
+        } else {
+            0
+        };
         while turns > 0 {
             turns -= 1;
-            let Some(ino) = shard.clock.pop_front() else { break };
-            let Some(old) = shard.inodes.get(&ino) else { continue };
+            let Some(ino) = shard.clock.pop_front() else {
+                break;
+            };
+            let Some(old) = shard.inodes.get(&ino) else {
+                continue;
+            };
             let tid = TxnId(old.sync_tid.load(Ordering::Relaxed));
             // An inode whose change is not committed must stay: fsync asks it for the transaction.
             let busy = Arc::strong_count(old) > 1 || (tid.0 != 0 && tid.is_after(committed));
@@ -241,7 +267,9 @@ impl Fs {
             return Ok(inode.clone());
         }
         let data = self.load_inode(ino)?;
-        if data.raw.links_count() == 0 && (data.raw.mode() == 0 || data.raw.dtime() != 0 && !self.inodes_is_orphan(&data)) {
+        if data.raw.links_count() == 0
+            && (data.raw.mode() == 0 || data.raw.dtime() != 0 && !self.inodes_is_orphan(&data))
+        {
             return Err(Error::NotFound);
         }
         let inode = Arc::new(Inode {
@@ -251,7 +279,8 @@ impl Fs {
             datasync_tid: AtomicU32::new(0),
             referenced: AtomicBool::new(true),
         });
-        self.inodes.insert(&mut shard, inode.clone(), self.journal.committed());
+        self.inodes
+            .insert(&mut shard, inode.clone(), self.journal.committed());
         Ok(inode)
     }
 
@@ -300,7 +329,8 @@ impl Fs {
         });
         let mut shard = self.inodes.shard(ino).lock();
         shard.inodes.remove(&ino);
-        self.inodes.insert(&mut shard, inode.clone(), self.journal.committed());
+        self.inodes
+            .insert(&mut shard, inode.clone(), self.journal.committed());
         Ok(inode)
     }
 

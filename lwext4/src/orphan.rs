@@ -22,11 +22,18 @@ const BLOCK_MAGIC: u32 = 0x0B10_CA04;
 const TAIL: usize = 8;
 
 fn checksum(bytes: &[u8], seed: u32, no: BlockNo) -> u32 {
-    crc32c(crc32c(seed, &no.0.to_le_bytes()), &bytes[..bytes.len() - TAIL])
+    crc32c(
+        crc32c(seed, &no.0.to_le_bytes()),
+        &bytes[..bytes.len() - TAIL],
+    )
 }
 
 /// Checks a block of the orphan file.
-pub(crate) fn verify_block(bytes: &[u8], seed: Option<u32>, no: BlockNo) -> Result<(), &'static str> {
+pub(crate) fn verify_block(
+    bytes: &[u8],
+    seed: Option<u32>,
+    no: BlockNo,
+) -> Result<(), &'static str> {
     let tail = bytes.len() - TAIL;
     if u32::get(bytes, tail) != BLOCK_MAGIC {
         return Err("orphan file: magic number");
@@ -117,7 +124,13 @@ impl Handle<'_> {
         if let Some(Place::Chain { prev, .. }) = state.places.get_mut(&Ino(head)) {
             *prev = inode.ino.0;
         }
-        state.places.insert(inode.ino, Place::Chain { prev: 0, next: head });
+        state.places.insert(
+            inode.ino,
+            Place::Chain {
+                prev: 0,
+                next: head,
+            },
+        );
         inode.raw.set_dtime(head);
         Ok(())
     }
@@ -151,7 +164,9 @@ impl Handle<'_> {
                 if prev == 0 {
                     fs.sb.lock().set_last_orphan(next);
                 } else {
-                    if let Some(Place::Chain { next: forward, .. }) = state.places.get_mut(&Ino(prev)) {
+                    if let Some(Place::Chain { next: forward, .. }) =
+                        state.places.get_mut(&Ino(prev))
+                    {
                         *forward = next;
                     }
                     // The neighbour may be locked by someone else, who stores it through
@@ -254,7 +269,9 @@ impl Fs {
         while at != 0 {
             let ino = Ino(at);
             if ino.0 > self.geo.inodes || (ino.0 < self.geo.first_ino && ino != Ino::ROOT) {
-                return Err(Corrupt::new("orphan list: inode number out of range").ino(ino).into());
+                return Err(Corrupt::new("orphan list: inode number out of range")
+                    .ino(ino)
+                    .into());
             }
             if state.places.contains_key(&ino) {
                 return Err(Corrupt::new("orphan list has a cycle").ino(ino).into());
@@ -276,7 +293,9 @@ impl Fs {
                 for (slot, entry) in slots(&bytes).enumerate().filter(|(_, entry)| *entry != 0) {
                     let ino = Ino(entry);
                     if ino.0 > self.geo.inodes || ino.0 < self.geo.first_ino {
-                        return Err(Corrupt::new("orphan file: inode number out of range").ino(ino).into());
+                        return Err(Corrupt::new("orphan file: inode number out of range")
+                            .ino(ino)
+                            .into());
                     }
                     state.places.insert(ino, Place::File { block: no, slot });
                     found.push(ino);

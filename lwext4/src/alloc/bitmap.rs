@@ -10,7 +10,11 @@ pub(super) struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     pub fn new(bytes: &'a [u8], held: Option<&'a [u64]>, len: u32) -> Bits<'a> {
-        Bits { bytes, held, len: len.min(bytes.len() as u32 * 8) }
+        Bits {
+            bytes,
+            held,
+            len: len.min(bytes.len() as u32 * 8),
+        }
     }
 
     /// 64 bits from bit `index * 64` on; bits beyond the end are set.
@@ -26,7 +30,12 @@ impl<'a> Bits<'a> {
                 u64::from_le_bytes(chunk)
             }
         };
-        on_disk | self.held.and_then(|held| held.get(index as usize)).copied().unwrap_or(0)
+        on_disk
+            | self
+                .held
+                .and_then(|held| held.get(index as usize))
+                .copied()
+                .unwrap_or(0)
     }
 
     /// The first bit from `from` on that has the value `set`, or the end.
@@ -56,7 +65,11 @@ impl<'a> Bits<'a> {
 
     /// How many bits from `from` on are clear, up to `most`.
     pub fn clear_run(&self, from: u32, most: u32) -> u32 {
-        if from >= self.len { 0 } else { (self.next(from, true) - from).min(most) }
+        if from >= self.len {
+            0
+        } else {
+            (self.next(from, true) - from).min(most)
+        }
     }
 
     /// How many bits are clear.
@@ -92,7 +105,9 @@ impl<'a> Bits<'a> {
 /// Whether all of `len` bits from `start` on have the value `set`.
 pub(super) fn all(bytes: &[u8], start: u32, len: u32, set: bool) -> bool {
     (start..start + len).all(|bit| {
-        bytes.get(bit as usize / 8).is_some_and(|byte| (byte >> (bit % 8) & 1 == 1) == set)
+        bytes
+            .get(bit as usize / 8)
+            .is_some_and(|byte| (byte >> (bit % 8) & 1 == 1) == set)
     })
 }
 
@@ -108,7 +123,11 @@ pub(super) fn fill(bytes: &mut [u8], start: u32, len: u32, set: bool) {
             bit += whole as u32 * 8;
         } else {
             let mask = 1 << (bit % 8);
-            if set { bytes[at] |= mask } else { bytes[at] &= !mask }
+            if set {
+                bytes[at] |= mask
+            } else {
+                bytes[at] &= !mask
+            }
             bit += 1;
         }
     }

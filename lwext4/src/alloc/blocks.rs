@@ -23,7 +23,12 @@ impl Allocator {
     /// # Errors
     /// [`Error::NoSpace`] when no block is free; then [`Self::waits_for_commit`] tells whether a
     /// commit would help.
-    pub fn alloc_blocks(&self, h: &mut Handle<'_>, goal: BlockNo, want: u32) -> Result<(BlockNo, u32)> {
+    pub fn alloc_blocks(
+        &self,
+        h: &mut Handle<'_>,
+        goal: BlockNo,
+        want: u32,
+    ) -> Result<(BlockNo, u32)> {
         match self.take(h, goal, want, 0) {
             Err(Error::NoSpace) if self.drop_windows(h.fs())? => self.take(h, goal, want, 0),
             taken => taken,
@@ -47,9 +52,14 @@ impl Allocator {
                     group.hold(&h.fs().geo, start, len, false);
                     group.mark_blocks(h, start, len, true)
                 })?;
-                self.free_blocks.fetch_sub(u64::from(got), Ordering::Relaxed);
+                self.free_blocks
+                    .fetch_sub(u64::from(got), Ordering::Relaxed);
                 if window.len > got {
-                    let rest = Window { start: BlockNo(goal.0 + u64::from(got)), len: window.len - got, ino };
+                    let rest = Window {
+                        start: BlockNo(goal.0 + u64::from(got)),
+                        len: window.len - got,
+                        ino,
+                    };
                     self.put_window(h.fs(), rest)?;
                 }
                 return Ok((goal, got));
@@ -61,7 +71,11 @@ impl Allocator {
             taken => taken?,
         };
         if got > want {
-            let rest = Window { ino, start: BlockNo(start.0 + u64::from(want)), len: got - want };
+            let rest = Window {
+                ino,
+                start: BlockNo(start.0 + u64::from(want)),
+                len: got - want,
+            };
             self.put_window(h.fs(), rest)?;
         }
         Ok((start, got.min(want)))
@@ -77,7 +91,13 @@ impl Allocator {
 
     /// Takes a run: `want` blocks are marked, up to `extra` more behind them only held. The length
     /// returned counts both.
-    fn take(&self, h: &mut Handle<'_>, goal: BlockNo, want: u32, extra: u32) -> Result<(BlockNo, u32)> {
+    fn take(
+        &self,
+        h: &mut Handle<'_>,
+        goal: BlockNo,
+        want: u32,
+        extra: u32,
+    ) -> Result<(BlockNo, u32)> {
         let fs = h.fs();
         let geo = &fs.geo;
         let most = geo.blocks_per_group;
@@ -90,7 +110,8 @@ impl Allocator {
         }
         loop {
             for step in 0..geo.groups {
-                let no = GroupNo(((u64::from(home.0) + u64::from(step)) % u64::from(geo.groups)) as u32);
+                let no =
+                    GroupNo(((u64::from(home.0) + u64::from(step)) % u64::from(geo.groups)) as u32);
                 let mut group = self.group(fs, no)?;
                 let near = if step == 0 { Some(goal_at) } else { None };
                 if let Some((at, len)) = search(&mut group, h, near, ask, want)? {
@@ -99,7 +120,8 @@ impl Allocator {
                     if len > marked {
                         group.hold(geo, at + marked, len - marked, true);
                     }
-                    self.free_blocks.fetch_sub(u64::from(marked), Ordering::Relaxed);
+                    self.free_blocks
+                        .fetch_sub(u64::from(marked), Ordering::Relaxed);
                     return Ok((BlockNo(geo.group_start(no).0 + u64::from(at)), len));
                 }
             }
@@ -136,7 +158,8 @@ impl Allocator {
             let first = fs.geo.group_start(group.no).0 + u64::from(at);
             let table_len = u64::from(fs.geo.inodes_per_group) * u64::from(fs.geo.inode_size)
                 / u64::from(fs.geo.block_size);
-            let overlaps = |own: BlockNo, n: u64| own.0 < first + u64::from(count) && first < own.0 + n;
+            let overlaps =
+                |own: BlockNo, n: u64| own.0 < first + u64::from(count) && first < own.0 + n;
             if overlaps(group.desc.block_bitmap, 1)
                 || overlaps(group.desc.inode_bitmap, 1)
                 || overlaps(group.desc.inode_table, table_len)
@@ -147,8 +170,10 @@ impl Allocator {
             drop(bytes);
             group.mark_blocks(h, at, count, false)?;
             group.hold(&fs.geo, at, count, true);
-            self.free_blocks.fetch_add(u64::from(count), Ordering::Relaxed);
-            self.freed_held.fetch_add(u64::from(count), Ordering::Relaxed);
+            self.free_blocks
+                .fetch_add(u64::from(count), Ordering::Relaxed);
+            self.freed_held
+                .fetch_add(u64::from(count), Ordering::Relaxed);
             h.note_freed(BlockNo(first), count, metadata);
             Ok(())
         })
@@ -164,7 +189,11 @@ impl Allocator {
         let oldest = {
             let mut windows = self.windows.lock();
             windows.push_back(window);
-            if windows.len() > WINDOWS { windows.pop_front() } else { None }
+            if windows.len() > WINDOWS {
+                windows.pop_front()
+            } else {
+                None
+            }
         };
         oldest.map_or(Ok(()), |window| self.drop_window(fs, window))
     }
@@ -220,7 +249,11 @@ fn search(
     if found.1 >= ask {
         return Ok(Some(found));
     }
-    let (at, longest) = if from > 0 { bits.find_run(0, ask) } else { found };
+    let (at, longest) = if from > 0 {
+        bits.find_run(0, ask)
+    } else {
+        found
+    };
     if longest >= ask {
         return Ok(Some((at, longest)));
     }

@@ -62,7 +62,11 @@ pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
         if with_super {
             let in_meta_bg = geo.features.incompat.contains(Incompat::META_BG);
             let table = geo.groups.div_ceil(per_block);
-            count += if in_meta_bg { table.min(geo.first_meta_bg) } else { table };
+            count += if in_meta_bg {
+                table.min(geo.first_meta_bg)
+            } else {
+                table
+            };
             count += u32::from(geo.reserved_gdt_blocks);
         }
     } else {
@@ -100,12 +104,13 @@ impl Group {
             return bad("group descriptor checksum");
         }
         let mut desc = GroupDesc::decode(bytes);
-        let table_len = u64::from(geo.inodes_per_group) * u64::from(geo.inode_size)
-            / u64::from(geo.block_size);
+        let table_len =
+            u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
         let inside = |start: BlockNo, len: u64| {
             geo.check_blocks(start, len).is_ok()
                 && (geo.features.incompat.contains(Incompat::FLEX_BG)
-                    || (geo.group_of(start) == no && geo.group_of(BlockNo(start.0 + len - 1)) == no))
+                    || (geo.group_of(start) == no
+                        && geo.group_of(BlockNo(start.0 + len - 1)) == no))
         };
         if !inside(desc.block_bitmap, 1)
             || !inside(desc.inode_bitmap, 1)
@@ -162,10 +167,18 @@ impl Group {
             let own = [(self.desc.block_bitmap, 1), (self.desc.inode_bitmap, 1)];
             let marked = own.iter().all(|&(start, len)| {
                 fs.geo.group_of(start) != self.no
-                    || bitmap::all(&bytes, (start.0 - fs.geo.group_start(self.no).0) as u32, len, true)
+                    || bitmap::all(
+                        &bytes,
+                        (start.0 - fs.geo.group_start(self.no).0) as u32,
+                        len,
+                        true,
+                    )
             });
             if sum != self.stored(fs, self.desc.block_bitmap_csum, sum) || !marked {
-                return Err(Corrupt::new("block bitmap").group(self.no).block(block.no).into());
+                return Err(Corrupt::new("block bitmap")
+                    .group(self.no)
+                    .block(block.no)
+                    .into());
             }
             self.blocks_checked = true;
         }
@@ -178,7 +191,10 @@ impl Group {
         if !self.inodes_checked {
             let sum = self.inode_sum(&fs.geo, &block.bytes());
             if sum != self.stored(fs, self.desc.inode_bitmap_csum, sum) {
-                return Err(Corrupt::new("inode bitmap checksum").group(self.no).block(block.no).into());
+                return Err(Corrupt::new("inode bitmap checksum")
+                    .group(self.no)
+                    .block(block.no)
+                    .into());
             }
             self.inodes_checked = true;
         }
@@ -242,7 +258,9 @@ impl Group {
         self.blocks_changed = true;
         let free = Bits::new(&block.bytes(), None, len).count_clear();
         if free != self.desc.free_blocks {
-            return Err(Corrupt::new("free blocks of an uninitialised group").group(self.no).into());
+            return Err(Corrupt::new("free blocks of an uninitialised group")
+                .group(self.no)
+                .into());
         }
         h.touch_group(self.no);
         Ok(())
@@ -266,7 +284,13 @@ impl Group {
     }
 
     /// Changes bits of the block bitmap.
-    pub fn mark_blocks(&mut self, h: &mut Handle<'_>, start: u32, len: u32, used: bool) -> Result<()> {
+    pub fn mark_blocks(
+        &mut self,
+        h: &mut Handle<'_>,
+        start: u32,
+        len: u32,
+        used: bool,
+    ) -> Result<()> {
         let block = self.block_bitmap(h.fs())?;
         h.modify(&block, |bytes| bitmap::fill(bytes, start, len, used));
         self.desc.free_blocks = if used {
@@ -310,11 +334,15 @@ impl Group {
         let geo = &fs.geo;
         if geo.has_csum() {
             if self.blocks_changed {
-                let bytes = fs.read_block(self.desc.block_bitmap, BlockKind::Bitmap)?.bytes();
+                let bytes = fs
+                    .read_block(self.desc.block_bitmap, BlockKind::Bitmap)?
+                    .bytes();
                 self.desc.block_bitmap_csum = self.block_sum(geo, &bytes);
             }
             if self.inodes_changed {
-                let bytes = fs.read_block(self.desc.inode_bitmap, BlockKind::Bitmap)?.bytes();
+                let bytes = fs
+                    .read_block(self.desc.inode_bitmap, BlockKind::Bitmap)?
+                    .bytes();
                 self.desc.inode_bitmap_csum = self.inode_sum(geo, &bytes);
             }
         }

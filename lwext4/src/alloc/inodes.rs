@@ -40,7 +40,8 @@ impl Allocator {
             parent_group
         };
         for step in 0..fs.geo.groups {
-            let no = GroupNo(((u64::from(home.0) + u64::from(step)) % u64::from(fs.geo.groups)) as u32);
+            let no =
+                GroupNo(((u64::from(home.0) + u64::from(step)) % u64::from(fs.geo.groups)) as u32);
             if let Some(ino) = self.take_inode(h, no, is_dir)? {
                 return Ok(ino);
             }
@@ -53,7 +54,8 @@ impl Allocator {
         let first = self.next_dir_group.fetch_add(1, Ordering::Relaxed) % fs.geo.groups;
         let mut best = (0, GroupNo(first));
         for step in 0..PROBES.min(fs.geo.groups) {
-            let no = GroupNo(((u64::from(first) + u64::from(step)) % u64::from(fs.geo.groups)) as u32);
+            let no =
+                GroupNo(((u64::from(first) + u64::from(step)) % u64::from(fs.geo.groups)) as u32);
             let group = self.group(fs, no)?;
             let blocks = u64::from(group.available()) * u64::from(fs.geo.inodes_per_group);
             let inodes = u64::from(group.desc.free_inodes) * u64::from(fs.geo.blocks_per_group);
@@ -95,7 +97,12 @@ impl Allocator {
 
     /// Zeroes the table between the inodes in use so far and inode `index`, which a checker will now
     /// look at. Blocks wholly behind the old end are not read: they were never written.
-    fn initialise_table(&self, h: &mut Handle<'_>, group: &mut super::Group, index: u32) -> Result<()> {
+    fn initialise_table(
+        &self,
+        h: &mut Handle<'_>,
+        group: &mut super::Group,
+        index: u32,
+    ) -> Result<()> {
         let geo = &h.fs().geo;
         let size = u32::from(geo.inode_size);
         let per_block = geo.block_size / size;
@@ -127,7 +134,9 @@ impl Allocator {
         let mut group = self.group(fs, no)?;
         group.init_inodes(h)?;
         if !bitmap::all(&group.inode_bitmap(fs)?.bytes(), index, 1, true) {
-            return Err(Corrupt::new("freeing an inode that is free").ino(ino).into());
+            return Err(Corrupt::new("freeing an inode that is free")
+                .ino(ino)
+                .into());
         }
         group.mark_inode(h, index, false)?;
         group.desc.free_inodes += 1;

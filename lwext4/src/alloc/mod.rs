@@ -64,7 +64,9 @@ impl Allocator {
         }
         match MutexGuard::try_map(slot, |slot| slot.as_deref_mut()) {
             Ok(group) => Ok(group),
-            Err(_) => Err(crate::error::Corrupt::new("group is not loaded").group(no).into()),
+            Err(_) => Err(crate::error::Corrupt::new("group is not loaded")
+                .group(no)
+                .into()),
         }
     }
 
@@ -106,7 +108,8 @@ impl Allocator {
     /// Makes blocks available that a transaction freed, now that it is on disk.
     pub fn release(&self, fs: &Fs, freed: &[Freed]) -> Result<()> {
         for run in freed {
-            self.freed_held.fetch_sub(u64::from(run.len), Ordering::Relaxed);
+            self.freed_held
+                .fetch_sub(u64::from(run.len), Ordering::Relaxed);
             self.each_group(fs, run.start, run.len, |group, start, len| {
                 group.hold(&fs.geo, start, len, false);
                 Ok(())

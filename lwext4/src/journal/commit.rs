@@ -1,6 +1,6 @@
 //! Sealing a transaction, writing it to the log, and bringing it home.
 
-use super::{Freed, Journal, Pending, Running};
+use super::{Freed, Pending, Running};
 use crate::cache::{Block, BlockKind};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -32,7 +32,9 @@ pub(crate) fn commit_loop(fs: &Fs) {
             && !progress.checkpoint
             && !progress.requested.is_after(progress.committed)
         {
-            journal.wanted.wait_for(&mut progress, fs.options.commit_interval);
+            journal
+                .wanted
+                .wait_for(&mut progress, fs.options.commit_interval);
         }
         if progress.failed.is_some() {
             progress.checkpoint = false;
@@ -71,24 +73,30 @@ fn abort(fs: &Fs, error: &Error) {
 }
 
 /// Commits the running transaction, unless it is empty.
-fn commit(fs: &Fs) -> Result<()> {
+pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let journal = &fs.journal;
     let Some(sealed) = seal(fs)? else {
         return Ok(());
     };
     let barriers = fs.options.durability == Durability::Power;
-    let images: Vec<(BlockNo, Arc<Vec<u8>>)> =
-        sealed.blocks.iter().map(|(no, bytes, _)| (*no, bytes.clone())).collect();
-    let has_log = journal.log.lock().is_some();
-    if has_log {
-        if !has_room(journal, images.len(), sealed.revoked.len()) {
+    let images: Vec<(BlockNo, Arc<Vec<u8>>)> = sealed
+        .blocks
+        .iter()
+        .map(|(no, bytes, _)| (*no, bytes.clone()))
+        .collect();
+    if let Some(log) = &journal.log {
+        if log.blocks_needed(images.len(), sealed.revoked.len()) > log.free_blocks() {
             write_home(fs)?;
         }
-        if let Some(log) = journal.log.lock().as_mut() {
-            log.write(sealed.tid, &images, &sealed.revoked, barriers)?;
-        }
+        log.write(sealed.tid, &images, &sealed.revoked, barriers)?;
     } else {
-        write_blocks(fs, sealed.blocks.iter().map(|(no, bytes, _)| (*no, bytes)))?;
+        let mut sorted: Vec<_> = sealed
+            .blocks
+            .iter()
+            .map(|(no, bytes, _)| (*no, bytes))
+            .collect();
+        sorted.sort_by_key(|(no, _)| *no);
+        write_blocks(fs, sorted.into_iter())?;
         if barriers {
             fs.flush()?;
         }
@@ -97,9 +105,15 @@ fn commit(fs: &Fs) -> Result<()> {
     for no in &sealed.revoked {
         pending.remove(no);
     }
-    if has_log {
+    if journal.log.is_some() {
         for (no, bytes, block) in sealed.blocks {
-            pending.insert(no, Pending { bytes, _block: block });
+            pending.insert(
+                no,
+                Pending {
+                    bytes,
+                    _block: block,
+                },
+            );
         }
     }
     let full = pending.len() * fs.geo.block_size as usize > PENDING_BYTES;
@@ -111,10 +125,6 @@ fn commit(fs: &Fs) -> Result<()> {
         write_home(fs)?;
     }
     Ok(())
-}
-
-fn has_room(journal: &Journal, blocks: usize, revokes: usize) -> bool {
-    journal.log.lock().as_ref().is_none_or(|log| log.blocks_needed(blocks, revokes) <= log.free_blocks())
 }
 
 /// Ends the running transaction and starts the next. `None` when nothing changed.
@@ -132,7 +142,10 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
     let mut blocks = running.blocks;
     // What follows joins the sealed transaction directly: no operation is under way.
     let touched = fs.alloc.seal(fs, running.groups.iter().copied())?;
-    for block in touched.into_iter().chain(std::iter::once(fs.seal_superblock()?)) {
+    for block in touched
+        .into_iter()
+        .chain(std::iter::once(fs.seal_superblock()?))
+    {
         let mut inner = block.inner.write();
         if inner.joined != Some(running.tid) {
             inner.joined = Some(running.tid);
@@ -148,7 +161,11 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
         }
         inner.joined = None;
         let kind = inner.kind;
-        kind.seal(&fs.geo, block.no, Arc::make_mut(&mut inner.bytes));
+        kind.seal(
+            &fs.geo,
+            block.no,
+            Arc::make_mut(&mut inner.bytes).as_mut_slice(),
+        );
         let bytes = inner.bytes.clone();
         drop(inner);
         sealed.push((block.no, bytes, block));
@@ -163,17 +180,26 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
 
 /// Writes every committed block to its place, and empties the log. Only the commit thread does this,
 /// so no commit happens meanwhile.
-fn write_home(fs: &Fs) -> Result<()> {
+pub(crate) fn write_home(fs: &Fs) -> Result<()> {
     let journal = &fs.journal;
     let pending: BTreeMap<BlockNo, Pending> = std::mem::take(&mut *journal.pending.lock());
     let committed = journal.committed();
     let barriers = fs.options.durability == Durability::Power;
-    let written = write_blocks(fs, pending.iter().map(|(no, pending)| (*no, &pending.bytes)))
-        .and_then(|()| if barriers && !pending.is_empty() { fs.flush() } else { Ok(()) })
-        .and_then(|()| match journal.log.lock().as_mut() {
-            Some(log) => log.checkpointed_through(committed, barriers),
-            None => Ok(()),
-        });
+    let written = write_blocks(
+        fs,
+        pending.iter().map(|(no, pending)| (*no, &pending.bytes)),
+    )
+    .and_then(|()| {
+        if barriers && !pending.is_empty() {
+            fs.flush()
+        } else {
+            Ok(())
+        }
+    })
+    .and_then(|()| match &journal.log {
+        Some(log) => log.checkpointed_through(committed, barriers),
+        None => Ok(()),
+    });
     if written.is_err() {
         // The log still has them, and the cache must not lose them.
         journal.pending.lock().extend(pending);
@@ -205,13 +231,21 @@ fn write_blocks<'a>(
         buffer.extend_from_slice(bytes);
         next = BlockNo(no.0 + 1);
     }
-    if buffer.is_empty() { Ok(()) } else { write(start, &buffer) }
+    if buffer.is_empty() {
+        Ok(())
+    } else {
+        write(start, &buffer)
+    }
 }
 
 impl Fs {
     /// The block that holds the primary superblock.
     pub fn super_block(&self) -> Result<(Arc<Block>, usize)> {
-        let (no, at) = if self.geo.block_size == 1024 { (1, 0) } else { (0, 1024) };
+        let (no, at) = if self.geo.block_size == 1024 {
+            (1, 0)
+        } else {
+            (0, 1024)
+        };
         Ok((self.read_block(BlockNo(no), BlockKind::Super)?, at))
     }
 
@@ -241,6 +275,10 @@ impl Fs {
         let block = self.seal_superblock()?;
         let bytes = block.bytes();
         self.write_data(self.geo.offset(block.no), &bytes)?;
-        if self.options.durability == Durability::None { Ok(()) } else { self.flush() }
+        if self.options.durability == Durability::None {
+            Ok(())
+        } else {
+            self.flush()
+        }
     }
 }

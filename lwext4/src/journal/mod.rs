@@ -2,12 +2,23 @@
 //! not at all.
 //!
 //! - [`Handle`]: one operation's part of the running transaction (`transaction.rs`);
-//! - sealing, writing and checkpointing a transaction (`commit.rs`).
+//! - sealing, writing and checkpointing a transaction (`commit.rs`);
+//! - the log on disk (`file.rs`, `log.rs`) and its replay (`walk.rs`, `recovery.rs`,
+//!   `overlay.rs`, `fast_commit.rs`).
 
+mod append;
 mod commit;
+mod fast_commit;
+pub(crate) mod file;
+pub(crate) mod log;
+pub(crate) mod overlay;
+pub(crate) mod recovery;
+#[cfg(test)]
+mod tests;
 mod transaction;
+mod walk;
 
-pub(crate) use commit::commit_loop;
+pub(crate) use commit::{commit, commit_loop, write_home};
 pub(crate) use transaction::{Credits, Handle};
 
 use crate::cache::Block;
@@ -99,13 +110,11 @@ pub(crate) struct Journal {
     /// Wakes those who wait for a commit.
     pub done: Condvar,
     /// The journal on disk, unless the volume writes without one.
-    pub log: Mutex<Option<log::Log>>,
+    pub log: Option<log::Log>,
     pub pending: Mutex<BTreeMap<BlockNo, Pending>>,
     /// Blocks that a transaction may have at most.
     pub max_blocks: u32,
 }
-
-pub(crate) mod log;
 
 impl Journal {
     /// `first` is the sequence number of the first transaction.
@@ -123,7 +132,7 @@ impl Journal {
             }),
             wanted: Condvar::new(),
             done: Condvar::new(),
-            log: Mutex::new(log),
+            log,
             pending: Mutex::new(BTreeMap::new()),
             max_blocks,
         }
@@ -168,6 +177,10 @@ impl Journal {
             let running = self.running.lock();
             (running.tid, running.is_empty())
         };
-        self.wait_for(if empty { TxnId(tid.0.wrapping_sub(1)) } else { tid })
+        self.wait_for(if empty {
+            TxnId(tid.0.wrapping_sub(1))
+        } else {
+            tid
+        })
     }
 }

@@ -46,7 +46,12 @@ impl Fs {
             let used = running.size() as u32 + running.reserved;
             if used == 0 || used + credits <= journal.max_blocks {
                 running.reserved += credits;
-                return Ok(Handle { fs: self, tid: running.tid, credits, _barrier: barrier });
+                return Ok(Handle {
+                    fs: self,
+                    tid: running.tid,
+                    credits,
+                    _barrier: barrier,
+                });
             }
             let tid = running.tid;
             drop(running);

@@ -59,7 +59,11 @@ impl Fs {
         self.retry_on_full(|| {
             let mut h = self.begin(Credits::NAME)?;
             let mut data = inode.data.write();
-            if data.raw.flags().intersects(InodeFlags::IMMUTABLE | InodeFlags::APPEND) {
+            if data
+                .raw
+                .flags()
+                .intersects(InodeFlags::IMMUTABLE | InodeFlags::APPEND)
+            {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
             change(&mut h, &mut data)?;

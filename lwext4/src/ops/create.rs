@@ -37,7 +37,14 @@ impl Fs {
     }
 
     /// Makes a symbolic link; takes a hold.
-    pub fn symlink(&self, parent: Ino, name: &[u8], target: &[u8], uid: u32, gid: u32) -> Result<Entry> {
+    pub fn symlink(
+        &self,
+        parent: Ino,
+        name: &[u8],
+        target: &[u8],
+        uid: u32,
+        gid: u32,
+    ) -> Result<Entry> {
         if target.is_empty() {
             return Err(Error::NotFound);
         }
@@ -94,7 +101,9 @@ impl Fs {
         h.store_synced(&parent_inode, &mut dir, true)?;
         h.store_synced(&inode, &mut child, true)?;
         self.inodes.hold(child.ino);
-        Ok(Entry { attr: child.attr(self)? })
+        Ok(Entry {
+            attr: child.attr(self)?,
+        })
     }
 
     /// Takes an inode and gives it its attributes.
@@ -228,7 +237,11 @@ impl Fs {
         if links >= LINK_MAX {
             return Err(Error::TooManyLinks);
         }
-        if child.raw.flags().intersects(InodeFlags::IMMUTABLE | InodeFlags::APPEND) {
+        if child
+            .raw
+            .flags()
+            .intersects(InodeFlags::IMMUTABLE | InodeFlags::APPEND)
+        {
             return Err(Error::NotPermitted("the file is immutable or append-only"));
         }
         let Some(file_type) = child.raw.file_type() else {
@@ -245,6 +258,8 @@ impl Fs {
         h.store_synced(&parent_inode, &mut dir, true)?;
         added?;
         self.inodes.hold(ino);
-        Ok(Entry { attr: child.attr(self)? })
+        Ok(Entry {
+            attr: child.attr(self)?,
+        })
     }
 }

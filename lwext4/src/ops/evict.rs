@@ -15,7 +15,11 @@ impl InodeData {
             return false;
         }
         // Old images: a link without blocks of its own, apart from attributes.
-        let own = if self.raw.file_acl() == 0 { 0 } else { u64::from(fs.geo.block_size / 512) };
+        let own = if self.raw.file_acl() == 0 {
+            0
+        } else {
+            u64::from(fs.geo.block_size / 512)
+        };
         self.raw.size() < 60 && self.raw.sectors(fs.geo.block_size) <= own
     }
 
@@ -62,7 +66,11 @@ impl Fs {
             let keep = data.raw.links_count() > 0;
             let left = if data.maps_blocks(self) {
                 let bits = self.geo.block_bits;
-                let from = if keep { data.raw.size().div_ceil(1 << bits) } else { 0 };
+                let from = if keep {
+                    data.raw.size().div_ceil(1 << bits)
+                } else {
+                    0
+                };
                 let from = FileBlock(u32::try_from(from).unwrap_or(u32::MAX));
                 map::remove(&mut h, &mut data, from, 1 << 32)?
             } else {
@@ -92,7 +100,8 @@ impl Fs {
     ) -> Result<()> {
         data.raw.set_links_count(0);
         data.raw.set_size(0);
-        data.raw.set_dtime(Timestamp::now().secs.clamp(1, i64::from(u32::MAX)) as u32);
+        data.raw
+            .set_dtime(Timestamp::now().secs.clamp(1, i64::from(u32::MAX)) as u32);
         h.store(data)?;
         self.alloc.free_inode(h, data.ino, is_dir)?;
         self.inodes.remove(data.ino);

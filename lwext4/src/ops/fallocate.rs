@@ -31,7 +31,8 @@ impl Fs {
             }
             let flags = data.raw.flags();
             if flags.contains(InodeFlags::IMMUTABLE)
-                || (flags.contains(InodeFlags::APPEND) && mode != (FallocateMode::Allocate { keep_size: false }))
+                || (flags.contains(InodeFlags::APPEND)
+                    && mode != (FallocateMode::Allocate { keep_size: false }))
             {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
@@ -98,7 +99,13 @@ impl Fs {
     }
 
     /// One run of the range: the block behind it.
-    fn allocate_step(&self, h: &mut Handle<'_>, data: &mut InodeData, at: u64, last: u64) -> Result<u64> {
+    fn allocate_step(
+        &self,
+        h: &mut Handle<'_>,
+        data: &mut InodeData,
+        at: u64,
+        last: u64,
+    ) -> Result<u64> {
         let first = FileBlock(at as u32);
         let run = map::lookup(self, data, first)?;
         let len = u64::from(run.len).min(last - at).min(u64::from(STEP)) as u32;

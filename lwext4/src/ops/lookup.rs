@@ -27,13 +27,17 @@ impl Fs {
             self.inodes.hold(found.ino);
             drop(data);
         }
-        let attr = self.inode(found.ino).and_then(|inode| inode.data.read().attr(self));
+        let attr = self
+            .inode(found.ino)
+            .and_then(|inode| inode.data.read().attr(self));
         if attr.is_err() {
             self.inodes.unhold(found.ino, 1);
         }
         // A name that leads to a free inode is damage, not absence.
         let attr = attr.map_err(|error| match error {
-            Error::NotFound => crate::Corrupt::new("a name leads to a free inode").ino(found.ino).into(),
+            Error::NotFound => crate::Corrupt::new("a name leads to a free inode")
+                .ino(found.ino)
+                .into(),
             other => other,
         })?;
         Ok(Entry { attr })
@@ -74,21 +78,37 @@ impl Fs {
                 if !dots {
                     self.inodes.hold(entry.ino);
                 }
-                batch.push((entry.ino, entry.file_type, entry.name.to_vec(), entry.next, dots));
+                batch.push((
+                    entry.ino,
+                    entry.file_type,
+                    entry.name.to_vec(),
+                    entry.next,
+                    dots,
+                ));
                 batch.len() < BATCH
             })?;
             // The last one was refused to end the reading: read_dir counts it as not taken.
             let full = batch.len() == BATCH;
-            if full && let Some((ino, .., dots)) = batch.pop()
+            if full
+                && let Some((ino, .., dots)) = batch.pop()
                 && !dots
             {
                 self.inodes.unhold(ino, 1);
             }
             let mut going = true;
             for (ino, file_type, name, next, dots) in &batch {
-                let entry = DirEntry { ino: *ino, file_type: *file_type, name, next: *next };
+                let entry = DirEntry {
+                    ino: *ino,
+                    file_type: *file_type,
+                    name,
+                    next: *next,
+                };
                 // Damage in one inode must not hide the names of the others.
-                let attr = if *dots || !going { None } else { self.getattr(*ino).ok() };
+                let attr = if *dots || !going {
+                    None
+                } else {
+                    self.getattr(*ino).ok()
+                };
                 going = going && each(entry, attr);
                 if going {
                     from = *next;
@@ -116,7 +136,9 @@ impl Fs {
             return Ok(data.raw.block()[..len].to_vec());
         }
         if size > u64::from(self.geo.block_size) {
-            return Err(crate::Corrupt::new("symbolic link longer than a block").ino(ino).into());
+            return Err(crate::Corrupt::new("symbolic link longer than a block")
+                .ino(ino)
+                .into());
         }
         let mut target = vec![0; size as usize];
         self.read_mapped(&data, 0, &mut target)?;

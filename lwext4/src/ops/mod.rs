@@ -31,7 +31,11 @@ fn check_name(name: &[u8]) -> Result<()> {
 
 /// Fails for the two names that every directory has.
 fn check_not_dots(name: &[u8]) -> Result<()> {
-    if name == b"." || name == b".." { Err(Error::InvalidArgument("a name of dots")) } else { Ok(()) }
+    if name == b"." || name == b".." {
+        Err(Error::InvalidArgument("a name of dots"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Fails unless entries may be added to the directory.
@@ -50,7 +54,9 @@ fn check_may_add(dir: &InodeData) -> Result<()> {
 fn check_may_remove(dir: &InodeData, child: &InodeData) -> Result<()> {
     let fixed = InodeFlags::IMMUTABLE | InodeFlags::APPEND;
     if dir.raw.flags().intersects(fixed) || child.raw.flags().intersects(fixed) {
-        return Err(Error::NotPermitted("the file or its directory is immutable or append-only"));
+        return Err(Error::NotPermitted(
+            "the file or its directory is immutable or append-only",
+        ));
     }
     Ok(())
 }
@@ -89,7 +95,11 @@ impl Fs {
     /// Fails when one more subdirectory cannot be counted.
     fn check_subdir_link(&self, dir: &InodeData) -> Result<()> {
         let many = self.geo.features.ro_compat.contains(RoCompat::DIR_NLINK);
-        if !many && dir.raw.links_count() >= LINK_MAX - 1 { Err(Error::TooManyLinks) } else { Ok(()) }
+        if !many && dir.raw.links_count() >= LINK_MAX - 1 {
+            Err(Error::TooManyLinks)
+        } else {
+            Ok(())
+        }
     }
 }
 

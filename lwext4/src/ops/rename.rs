@@ -95,7 +95,9 @@ impl Fs {
         if from != to {
             let source_is_dir = self.getattr(source)?.file_type == FileType::Directory;
             if source_is_dir && self.is_above(source, to)? {
-                return Err(Error::InvalidArgument("a directory cannot move into itself"));
+                return Err(Error::InvalidArgument(
+                    "a directory cannot move into itself",
+                ));
             }
             if let Some(target) = target
                 && self.getattr(target)?.file_type == FileType::Directory
@@ -112,21 +114,51 @@ impl Fs {
         let mut h = self.begin(Credits::RENAME)?;
         if from == to {
             let mut data = from_inode.data.write();
-            let mut dirs = Dirs { from: &mut data, to: None };
-            return self.rename_locked(&mut h, [&from_inode, &from_inode], &mut dirs, name, new_name, mode);
+            let mut dirs = Dirs {
+                from: &mut data,
+                to: None,
+            };
+            return self.rename_locked(
+                &mut h,
+                [&from_inode, &from_inode],
+                &mut dirs,
+                name,
+                new_name,
+                mode,
+            );
         }
         let to_inode = self.inode(to)?;
         // An ancestor is locked before what is below it, as every other operation does.
         if self.is_above(to, from)? || (!self.is_above(from, to)? && to < from) {
             let mut to_data = to_inode.data.write();
             let mut from_data = from_inode.data.write();
-            let mut dirs = Dirs { from: &mut from_data, to: Some(&mut to_data) };
-            self.rename_locked(&mut h, [&from_inode, &to_inode], &mut dirs, name, new_name, mode)
+            let mut dirs = Dirs {
+                from: &mut from_data,
+                to: Some(&mut to_data),
+            };
+            self.rename_locked(
+                &mut h,
+                [&from_inode, &to_inode],
+                &mut dirs,
+                name,
+                new_name,
+                mode,
+            )
         } else {
             let mut from_data = from_inode.data.write();
             let mut to_data = to_inode.data.write();
-            let mut dirs = Dirs { from: &mut from_data, to: Some(&mut to_data) };
-            self.rename_locked(&mut h, [&from_inode, &to_inode], &mut dirs, name, new_name, mode)
+            let mut dirs = Dirs {
+                from: &mut from_data,
+                to: Some(&mut to_data),
+            };
+            self.rename_locked(
+                &mut h,
+                [&from_inode, &to_inode],
+                &mut dirs,
+                name,
+                new_name,
+                mode,
+            )
         }
     }
 
@@ -141,12 +173,16 @@ impl Fs {
     ) -> Result<Option<Ino>> {
         // The peeks were made before the locks: look again.
         dirs.from.check_dir()?;
-        let source = dir::lookup(self, dirs.from, name)?.ok_or(Error::NotFound)?.ino;
+        let source = dir::lookup(self, dirs.from, name)?
+            .ok_or(Error::NotFound)?
+            .ino;
         check_may_add(dirs.to())?;
         let target = dir::lookup(self, dirs.to(), new_name)?.map(|found| found.ino);
         let own = [dirs.from.ino, dirs.to().ino];
         if own.contains(&source) {
-            return Err(Error::InvalidArgument("a directory cannot move into itself"));
+            return Err(Error::InvalidArgument(
+                "a directory cannot move into itself",
+            ));
         }
         if target.is_some_and(|target| own.contains(&target)) {
             return Err(if mode == RenameMode::Exchange {
@@ -167,7 +203,16 @@ impl Fs {
             let mut data = source_inode.data.write();
             check_may_remove(dirs.from, &data)?;
             return self
-                .move_to_free_name(h, inodes, dirs, &source_inode, &mut data, name, new_name, mode)
+                .move_to_free_name(
+                    h,
+                    inodes,
+                    dirs,
+                    &source_inode,
+                    &mut data,
+                    name,
+                    new_name,
+                    mode,
+                )
                 .map(|()| None);
         };
         let target_inode = self.inode(target)?;
@@ -185,7 +230,9 @@ impl Fs {
         check_may_remove(dirs.to(), target_data)?;
         let sides = [(&source_inode, source_data), (&target_inode, target_data)];
         if mode == RenameMode::Exchange {
-            return self.exchange(h, inodes, dirs, sides, name, new_name).map(|()| None);
+            return self
+                .exchange(h, inodes, dirs, sides, name, new_name)
+                .map(|()| None);
         }
         self.replace(h, inodes, dirs, sides, name, new_name, mode)
     }
@@ -299,7 +346,12 @@ impl Fs {
                 _ => {}
             }
         }
-        self.finish_rename(h, inodes, dirs, &mut [(source_inode, source), (target_inode, target)])
+        self.finish_rename(
+            h,
+            inodes,
+            dirs,
+            &mut [(source_inode, source), (target_inode, target)],
+        )
     }
 
     /// Takes the old name away, or points it at the whiteout.

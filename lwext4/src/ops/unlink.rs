@@ -70,7 +70,11 @@ impl Fs {
         child: &mut InodeData,
         now: Timestamp,
     ) -> Result<()> {
-        let links = if child.raw.is_dir() { 0 } else { child.raw.links_count().saturating_sub(1) };
+        let links = if child.raw.is_dir() {
+            0
+        } else {
+            child.raw.links_count().saturating_sub(1)
+        };
         child.raw.set_links_count(links);
         child.touch(now, false);
         if links == 0 {
