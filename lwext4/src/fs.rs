@@ -12,6 +12,7 @@ use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
 use crate::options::OpenOptions;
 use crate::orphan::Orphans;
 use crate::types::{BlockNo, GroupNo, Ino};
+use crate::xattr::SharedBlocks;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -237,6 +238,7 @@ pub(crate) struct Fs {
     pub journal: Journal,
     pub alloc: Allocator,
     pub inodes: Inodes,
+    pub xattrs: SharedBlocks,
     pub orphans: Orphans,
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,

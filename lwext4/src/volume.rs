@@ -18,6 +18,7 @@ use crate::ondisk::superblock::{self, STATE_ERROR, STATE_VALID, Superblock};
 use crate::options::{Durability, FsyncMode, OpenOptions};
 use crate::orphan::Orphans;
 use crate::types::{FileBlock, Ino, Timestamp, TxnId};
+use crate::xattr::SharedBlocks;
 use crate::{map, xattr};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -114,6 +115,7 @@ fn new_fs(
         alloc: Allocator::new(geo.groups, sb.free_blocks_count(), sb.free_inodes_count()),
         inodes: Inodes::new(),
         orphans: Orphans::default(),
+        xattrs: SharedBlocks::default(),
         renames: Mutex::new(()),
         sb: Mutex::new(sb),
         aborted: AtomicBool::new(false),
