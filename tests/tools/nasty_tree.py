@@ -232,7 +232,9 @@ class Nasty:
         # 59 bytes fit the inode, 60 do not. The longest needs a block; a path has 4095 bytes at most.
         longest = min(4095, self.block_size - 1)
         for length in (1, 58, 59, 60, 61, 255, 1000, longest):
-            os.symlink(b"t" * length, os.path.join(base, b"%d" % length))
+            # Components of at most 255 bytes, or ext4-view calls it corrupt.
+            target = (b"t" * 100 + b"/") * (length // 100 + 1)
+            os.symlink(target[: length - 1] + b"e", os.path.join(base, b"%d" % length))
         os.symlink(b"../names/x", os.path.join(base, b"good"))
         os.symlink(b"loop", os.path.join(base, b"loop"))
 
