@@ -542,6 +542,14 @@ impl Volume {
     }
 }
 
+#[cfg(test)]
+impl Volume {
+    /// What the volume works on.
+    pub(crate) fn fs(&self) -> &Arc<Fs> {
+        &self.fs
+    }
+}
+
 impl Drop for Volume {
     /// Commits what was done and leaves the journal to whoever opens the image next, unless the
     /// volume was closed.

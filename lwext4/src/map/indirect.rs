@@ -130,7 +130,11 @@ impl Array {
     fn set(&self, h: &mut Handle<'_>, inode: &mut InodeData, i: usize, len: usize, first: u32) {
         let change = |bytes: &mut [u8]| {
             for n in 0..len {
-                let number = if first == 0 { 0 } else { first.wrapping_add(n as u32) };
+                let number = if first == 0 {
+                    0
+                } else {
+                    first.wrapping_add(n as u32)
+                };
                 number.put(bytes, (self.slot + i + n) * 4);
             }
         };
@@ -148,8 +152,13 @@ impl Array {
 /// The lowest array on the way to file block `at` that exists, and the number in it to follow.
 /// `None` beyond what can be mapped.
 fn descend(fs: &Fs, inode: &InodeData, at: u64) -> Result<Option<(Array, usize)>> {
-    let segment = segments(fs).into_iter().rev().find(|segment| at >= segment.base);
-    let Some(segment) = segment else { return Ok(None) };
+    let segment = segments(fs)
+        .into_iter()
+        .rev()
+        .find(|segment| at >= segment.base);
+    let Some(segment) = segment else {
+        return Ok(None);
+    };
     let mut array = Array::root(segment);
     if at >= array.end(fs) {
         return Ok(None);
@@ -246,7 +255,16 @@ pub(super) fn insert(
             Ok(array) => array,
             Err(error) => {
                 let free = None;
-                clear(h, inode, &mut Cut { from, end, free, stopped: None })?;
+                clear(
+                    h,
+                    inode,
+                    &mut Cut {
+                        from,
+                        end,
+                        free,
+                        stopped: None,
+                    },
+                )?;
                 return Err(error);
             }
         };
@@ -387,7 +405,8 @@ fn clear_data(
         array.set(h, inode, end, count, 0);
         inode.add_blocks(fs, -(count as i64));
         if let Some(metadata) = cut.free {
-            fs.alloc.free_blocks(h, BlockNo(number), count as u32, metadata)?;
+            fs.alloc
+                .free_blocks(h, BlockNo(number), count as u32, metadata)?;
             let at = array.base + end as u64;
             if at > cut.from && h.should_restart() {
                 cut.stopped = Some(at);

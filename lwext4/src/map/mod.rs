@@ -240,7 +240,9 @@ fn alloc_nodes(h: &mut Handle<'_>, goal: BlockNo, count: usize) -> Result<Vec<Bl
     let fs = h.fs();
     let mut nodes = Vec::with_capacity(count);
     while nodes.len() < count {
-        let goal = nodes.last().map_or(goal, |last: &BlockNo| BlockNo(last.0 + 1));
+        let goal = nodes
+            .last()
+            .map_or(goal, |last: &BlockNo| BlockNo(last.0 + 1));
         let want = u32::try_from(count - nodes.len()).unwrap_or(1);
         match fs.alloc.alloc_blocks(h, goal, want) {
             Ok((start, got)) => {

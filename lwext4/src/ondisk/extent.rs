@@ -44,8 +44,7 @@ impl Extent {
     pub fn decode(entry: &Entry) -> Extent {
         let len = u32::from(u16::get(entry, 4));
         let unwritten = len > MAX_WRITTEN;
-        let start =
-            u64::from(u16::get(entry, 6)) << 32 | u64::from(u32::get(entry, 8));
+        let start = u64::from(u16::get(entry, 6)) << 32 | u64::from(u32::get(entry, 8));
         Extent {
             at: FileBlock(u32::get(entry, 0)),
             len: if unwritten { len - MAX_WRITTEN } else { len },
@@ -116,8 +115,7 @@ pub struct Index {
 impl Index {
     /// Decodes an entry of a node that is not a leaf.
     pub fn decode(entry: &Entry) -> Index {
-        let child =
-            u64::from(u16::get(entry, 8)) << 32 | u64::from(u32::get(entry, 4));
+        let child = u64::from(u16::get(entry, 8)) << 32 | u64::from(u32::get(entry, 4));
         Index {
             at: FileBlock(u32::get(entry, 0)),
             child: BlockNo(child),
@@ -376,7 +374,14 @@ mod tests {
         assert_eq!(a.join(&extent(15, 3, 106, false)), None);
         assert_eq!(a.join(&extent(15, 3, 105, true)), None);
         let full = extent(0, MAX_WRITTEN - 1, 100, false);
-        let next = |len| extent(MAX_WRITTEN - 1, len, 100 + u64::from(MAX_WRITTEN) - 1, false);
+        let next = |len| {
+            extent(
+                MAX_WRITTEN - 1,
+                len,
+                100 + u64::from(MAX_WRITTEN) - 1,
+                false,
+            )
+        };
         assert!(full.join(&next(1)).is_some());
         assert!(full.join(&next(2)).is_none());
         let unwritten = extent(0, MAX_UNWRITTEN, 100, true);

@@ -48,7 +48,11 @@ fn insert_extent(h: &mut Handle<'_>, inode: &mut InodeData, new: Extent) -> Resu
     });
     let next = right.map_or(path.leaf.end, |right| u64::from(right.at.0));
     if left.is_some_and(|left| left.end() > u64::from(new.at.0)) || new.end() > next {
-        return Err(corrupt(inode, None, "mapping a block that is mapped already"));
+        return Err(corrupt(
+            inode,
+            None,
+            "mapping a block that is mapped already",
+        ));
     }
     weave(h, inode, path, pos, 0, &[new], [true, true])
 }
@@ -129,14 +133,19 @@ pub(in crate::map) fn convert(
         let to = part.end().min(from + u64::from(Extent::max_len(unwritten)));
         let parts = [
             whole.within(0, from),
-            whole.within(from, to).map(|part| Extent { unwritten, ..part }),
+            whole
+                .within(from, to)
+                .map(|part| Extent { unwritten, ..part }),
             whole.within(to, u64::MAX),
         ];
         let parts: Vec<Extent> = parts.into_iter().flatten().collect();
         let join = [from == u64::from(whole.at.0), to == whole.end()];
         match weave(h, inode, path, pos - 1, 1, &parts, join) {
             Err(Error::NoSpace) if !unwritten => {
-                for rest in [whole.within(0, from), whole.within(to, u64::MAX)].into_iter().flatten() {
+                for rest in [whole.within(0, from), whole.within(to, u64::MAX)]
+                    .into_iter()
+                    .flatten()
+                {
                     let bytes = u64::from(rest.len) << fs.geo.block_bits;
                     fs.dev
                         .punch(fs.geo.offset(rest.start), bytes)

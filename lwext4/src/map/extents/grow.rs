@@ -48,7 +48,11 @@ pub(super) fn splice(
     if replace(h, inode, &path, at, remove, &entries, key) {
         return Ok(());
     }
-    Err(corrupt(inode, None, "extent tree has no room after a split"))
+    Err(corrupt(
+        inode,
+        None,
+        "extent tree has no room after a split",
+    ))
 }
 
 fn replace(
@@ -66,9 +70,9 @@ fn replace(
     if !fits {
         return false;
     }
-    let done = path
-        .leaf
-        .change(h, inode, |bytes| extent::replace(bytes, at, remove, entries));
+    let done = path.leaf.change(h, inode, |bytes| {
+        extent::replace(bytes, at, remove, entries)
+    });
     if done && at == 0 {
         path.fix_keys(h, inode, path.above.len(), key);
     }
@@ -82,7 +86,12 @@ fn is_full(level: &Level, inode: &InodeData) -> bool {
 /// How many nodes must be added before the path's leaf has room: one for every full node from the
 /// leaf up.
 fn nodes_needed(inode: &InodeData, path: &Path) -> Result<usize> {
-    let full = path.above.iter().rev().take_while(|level| is_full(level, inode)).count();
+    let full = path
+        .above
+        .iter()
+        .rev()
+        .take_while(|level| is_full(level, inode))
+        .count();
     if full == path.above.len() && path.above.len() >= usize::from(MAX_DEPTH) {
         return Err(corrupt(inode, None, "extent tree is too deep to grow"));
     }
@@ -104,7 +113,10 @@ fn make_room(
 ) -> Result<Option<Path>> {
     loop {
         let path = Path::find(h.fs(), inode, key)?;
-        if path.leaf.read(inode, |node| node.entries() + gain <= node.max()) {
+        if path
+            .leaf
+            .read(inode, |node| node.entries() + gain <= node.max())
+        {
             return Ok(Some(path));
         }
         let Some(no) = nodes.pop() else {
@@ -126,7 +138,11 @@ fn make_room(
         let (entries, last) = full.read(inode, |node| {
             (node.entries(), full.pos + 1 == node.entries())
         });
-        let at = if append.is_some() && last { entries - 1 } else { entries / 2 };
+        let at = if append.is_some() && last {
+            entries - 1
+        } else {
+            entries / 2
+        };
         split(h, inode, no, &path.above[parent], full, at)?;
     }
 }
@@ -145,7 +161,9 @@ fn split(
         (moved, node.key(at), node.depth())
     });
     add_sibling(h, inode, no, parent, depth, key, &moved)?;
-    full.change(h, inode, |bytes| extent::replace(bytes, at, moved.len(), &[]));
+    full.change(h, inode, |bytes| {
+        extent::replace(bytes, at, moved.len(), &[])
+    });
     Ok(())
 }
 

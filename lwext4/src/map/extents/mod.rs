@@ -10,6 +10,8 @@ mod path;
 mod remove;
 
 pub(super) use change::{convert, insert};
+#[cfg(test)]
+pub(super) use remove::forget;
 pub(super) use remove::remove;
 
 use super::Run;

@@ -20,7 +20,9 @@ pub(in crate::map) fn remove(
     let mut end = end;
     while let Some(gone) = remove_last(h, inode, u64::from(from.0), end)? {
         end = u64::from(gone.at.0);
-        h.fs().alloc.free_blocks(h, gone.start, gone.len, metadata)?;
+        h.fs()
+            .alloc
+            .free_blocks(h, gone.start, gone.len, metadata)?;
         if end > u64::from(from.0) && h.should_restart() {
             return Ok(Some(FileBlock(end as u32)));
         }
@@ -29,7 +31,7 @@ pub(in crate::map) fn remove(
 }
 
 /// Takes `from..end` out of the tree and frees none of it but nodes.
-pub(super) fn forget(
+pub(in crate::map) fn forget(
     h: &mut Handle<'_>,
     inode: &mut InodeData,
     from: FileBlock,
@@ -89,7 +91,8 @@ fn drop_extent(h: &mut Handle<'_>, inode: &mut InodeData, path: &Path, at: usize
     if entries == 1 && !path.above.is_empty() {
         return drop_leaf(h, inode, path);
     }
-    path.leaf.change(h, inode, |bytes| extent::replace(bytes, at, 1, &[]));
+    path.leaf
+        .change(h, inode, |bytes| extent::replace(bytes, at, 1, &[]));
     if at == 0 && entries > 1 {
         let key = path.leaf.read(inode, |node| node.key(0));
         path.fix_keys(h, inode, path.above.len(), key);
