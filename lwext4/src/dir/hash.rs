@@ -60,7 +60,7 @@ impl Hasher {
     /// The hash of a name.
     pub fn hash(&self, name: &[u8]) -> NameHash {
         let (major, minor) = if self.unsigned {
-            self.run(name, |byte| u32::from(byte))
+            self.run(name, u32::from)
         } else {
             self.run(name, |byte| byte as i8 as u32)
         };

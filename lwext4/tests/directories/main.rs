@@ -1,0 +1,7 @@
+//! Directories, linear and hashed, against a model in memory, e2fsck, debugfs and ext4-view.
+
+mod change;
+mod damage;
+mod image;
+mod limits;
+mod read;
