@@ -100,6 +100,9 @@ pub struct Create {
     /// Features to add, or with ^ to leave out, by mke2fs's names and separated by commas.
     #[arg(short = 'O', long, value_name = "FEATURE,^FEATURE", value_delimiter = ',')]
     pub features: Vec<String>,
+    /// Owner of the root directory. By default you, so that you can write there once it is mounted.
+    #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
+    pub root_owner: Option<(u32, u32)>,
     /// Replace a file that exists already.
     #[arg(short, long)]
     pub force: bool,
@@ -290,6 +293,13 @@ fn parse_percent(text: &str) -> Result<f64, String> {
         Ok(percent) if (0.0..=50.0).contains(&percent) => Ok(percent),
         _ => Err("not a percentage between 0 and 50".to_owned()),
     }
+}
+
+fn parse_owner(text: &str) -> Result<(u32, u32), String> {
+    let error = || "not two numbers of the form UID:GID".to_owned();
+    let (uid, gid) = text.split_once(':').ok_or_else(error)?;
+    let number = |text: &str| text.parse().map_err(|_| error());
+    Ok((number(uid)?, number(gid)?))
 }
 
 /// 16 bytes from 32 hexadecimal digits, with hyphens in any place between bytes.

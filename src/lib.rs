@@ -6,10 +6,7 @@
 
 pub mod cli;
 pub mod commands;
-mod engine;
 pub mod failure;
-#[doc(hidden)]
-mod fake;
 pub mod fuse;
 pub mod session;
 pub mod sys;

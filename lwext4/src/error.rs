@@ -41,6 +41,9 @@ pub enum Error {
     /// The caller's argument makes no sense; the text says which.
     #[error("invalid argument: {0}")]
     InvalidArgument(&'static str),
+    /// An option or a combination of options makes no sense; the text says which and why.
+    #[error("{0}")]
+    InvalidOption(String),
     /// The operation is forbidden for this file (immutable, append-only, …).
     #[error("operation not permitted: {0}")]
     NotPermitted(&'static str),
@@ -165,21 +168,21 @@ impl Error {
                 Some(code @ (28 | 122)) => code, // ENOSPC, EDQUOT
                 _ => 5,                          // EIO
             },
-            Error::Exists => 17,                                  // EEXIST
-            Error::NotADirectory => 20,                           // ENOTDIR
-            Error::IsADirectory => 21,                            // EISDIR
-            Error::InvalidArgument(_) => 22,                      // EINVAL
-            Error::FileTooBig => 27,                              // EFBIG
-            Error::NoSpace => 28,                                 // ENOSPC
-            Error::ReadOnly => 30,                                // EROFS
-            Error::TooManyLinks => 31,                            // EMLINK
-            Error::Range => 34,                                   // ERANGE
-            Error::NameTooLong => 36,                             // ENAMETOOLONG
-            Error::NotEmpty => 39,                                // ENOTEMPTY
-            Error::NoAttribute => 61,                             // ENODATA
-            Error::NotSupported(_) | Error::Unsupported(_) => 95, // EOPNOTSUPP
-            Error::NotExt4(_) => 22,                              // EINVAL
-            Error::NeedsRecovery | Error::Corrupt(_) => 117,      // EUCLEAN
+            Error::Exists => 17,                                       // EEXIST
+            Error::NotADirectory => 20,                                // ENOTDIR
+            Error::IsADirectory => 21,                                 // EISDIR
+            Error::InvalidArgument(_) | Error::InvalidOption(_) => 22, // EINVAL
+            Error::FileTooBig => 27,                                   // EFBIG
+            Error::NoSpace => 28,                                      // ENOSPC
+            Error::ReadOnly => 30,                                     // EROFS
+            Error::TooManyLinks => 31,                                 // EMLINK
+            Error::Range => 34,                                        // ERANGE
+            Error::NameTooLong => 36,                                  // ENAMETOOLONG
+            Error::NotEmpty => 39,                                     // ENOTEMPTY
+            Error::NoAttribute => 61,                                  // ENODATA
+            Error::NotSupported(_) | Error::Unsupported(_) => 95,      // EOPNOTSUPP
+            Error::NotExt4(_) => 22,                                   // EINVAL
+            Error::NeedsRecovery | Error::Corrupt(_) => 117,           // EUCLEAN
         }
     }
 }

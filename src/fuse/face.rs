@@ -5,7 +5,7 @@ use super::translate::{
     ino_from_kernel, no_such_file, time_from_setattr, time_or_now, type_to_kernel,
 };
 use super::{Counters, Kind, Losses, negotiate, rules};
-use crate::engine::{Attr, Entry, Error, FileType, Ino, NewFile, SetAttr, Volume, WriteMode};
+use lwext4::{Attr, Entry, Error, FileType, Ino, NewFile, SetAttr, Volume, WriteMode};
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, Generation,
     INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyBmap,
@@ -29,7 +29,6 @@ thread_local! {
 const LONGEST_COPY: u64 = 16 << 20;
 
 /// A volume as a file system of `fuser`.
-#[derive(Debug)]
 pub struct Face {
     volume: Arc<Volume>,
     counters: Arc<Counters>,
@@ -128,6 +127,12 @@ impl Face {
             }
             Ok(done)
         })
+    }
+}
+
+impl std::fmt::Debug for Face {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Face").finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@
 //! programs that look at neither would never know, so the verdict of `umount` says it too. It
 //! says so only of what is still missing: a file that was deleted, cut or written anew is no loss.
 
-use crate::engine::{Error, Ino};
+use lwext4::{Error, Ino};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! What a FUSE server has to decide itself, in the engine's types.
 
-use crate::engine::{FallocateMode, FileType, RenameMode, SetAttr, SetXattrMode};
+use lwext4::{FallocateMode, FileType, RenameMode, SetAttr, SetXattrMode};
 
 /// Whether a change of attributes must clear setuid and setgid.
 ///
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn times_alone_clear_nothing() {
         let touch = SetAttr {
-            mtime: Some(crate::engine::Timestamp::default()),
+            mtime: Some(lwext4::Timestamp::default()),
             ..SetAttr::default()
         };
         assert!(!clears_setuid(&touch, FileType::Regular, false));

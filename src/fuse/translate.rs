@@ -1,6 +1,6 @@
 //! Numbers and structures of the kernel's protocol, as the engine has them, and back.
 
-use crate::engine::{Attr, Error, FileType, Ino, Timestamp};
+use lwext4::{Attr, Error, FileType, Ino, Timestamp};
 use fuser::{Errno, FileAttr, Generation, INodeNo, TimeOrNow};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -7,7 +7,7 @@ use super::image::{self, Image};
 use super::mounts::{self, Device};
 use super::options::Settings;
 use super::{log as messages, mountpoint, stats, verdict};
-use crate::engine::Volume;
+use lwext4::Volume;
 use crate::failure::{Failure, Result};
 use crate::fuse::{Counters, Face, Losses};
 use crate::sys::{self, Access, Fork};

@@ -4,7 +4,7 @@ use super::in_use::{self, FileId};
 use super::options::Place;
 use super::partition::{self, Partition};
 use super::sniff;
-use crate::engine::Error;
+use lwext4::Error;
 use crate::failure::{Failure, Result};
 use crate::sys::{Access, ByteRange};
 use lwext4::{BlockDevice, FileDevice};

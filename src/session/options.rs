@@ -1,7 +1,7 @@
 //! What a mount is to be like, from the flags and `-o` options of the command line.
 
 use crate::cli;
-use crate::engine::{Durability, FsyncMode, OpenOptions};
+use lwext4::{Durability, FsyncMode, OpenOptions};
 use crate::failure::{Failure, Result};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
