@@ -76,10 +76,11 @@ fn ask(target: &Path, mut daemon: Daemon, lazy: bool) -> Result<()> {
                 return Err(Failure::reported(&line, EXIT_FAILED));
             }
             Ok(Some(Event::Busy)) => {
-                return Err(
-                    Failure::of(target, format!("in use by {}", holders::list(&holders())))
-                        .remedy("end them, or take the mount away with --lazy"),
-                );
+                return Err(Failure::of(
+                    target,
+                    format!("in use by {}", holders::list(&holders())),
+                )
+                .remedy("end them, or take the mount away with --lazy"));
             }
             Ok(Some(Event::Failed(line))) => return Err(Failure::reported(&line, EXIT_FAILED)),
             Ok(Some(Event::Detached)) => patience = Some(SILENCE),

@@ -5,7 +5,6 @@ use super::translate::{
     ino_from_kernel, no_such_file, time_from_setattr, time_or_now, type_to_kernel,
 };
 use super::{Counters, Kind, Losses, negotiate, rules};
-use lwext4::{Attr, Entry, Error, FileType, Ino, NewFile, SetAttr, Volume, WriteMode};
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, Generation,
     INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyBmap,
@@ -13,6 +12,7 @@ use fuser::{
     ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
     WriteFlags,
 };
+use lwext4::{Attr, Entry, Error, FileType, Ino, NewFile, SetAttr, Volume, WriteMode};
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -526,24 +526,23 @@ impl Filesystem for Face {
         mut reply: ReplyDirectoryPlus,
     ) {
         let result = self.node(Kind::Readdirplus, ino).and_then(|ino| {
-            self.volume
-                .read_dir_plus(ino, offset, &mut |entry, attr| {
-                    // The kernel takes no node from "." and "..": number and type are enough there.
-                    let (attr, generation) = match &attr {
-                        Some(attr) => (
-                            attr_to_kernel(attr, self.block_size),
-                            generation_to_kernel(attr),
-                        ),
-                        None => {
-                            let mut attr = no_such_file();
-                            attr.ino = INodeNo(u64::from(entry.ino.0));
-                            attr.kind = fuser::FileType::Directory;
-                            (attr, Generation(0))
-                        }
-                    };
-                    let name = OsStr::from_bytes(entry.name);
-                    !reply.add(attr.ino, entry.next, name, &FOREVER, &attr, generation)
-                })
+            self.volume.read_dir_plus(ino, offset, &mut |entry, attr| {
+                // The kernel takes no node from "." and "..": number and type are enough there.
+                let (attr, generation) = match &attr {
+                    Some(attr) => (
+                        attr_to_kernel(attr, self.block_size),
+                        generation_to_kernel(attr),
+                    ),
+                    None => {
+                        let mut attr = no_such_file();
+                        attr.ino = INodeNo(u64::from(entry.ino.0));
+                        attr.kind = fuser::FileType::Directory;
+                        (attr, Generation(0))
+                    }
+                };
+                let name = OsStr::from_bytes(entry.name);
+                !reply.add(attr.ino, entry.next, name, &FOREVER, &attr, generation)
+            })
         });
         match result {
             Ok(()) => reply.ok(),

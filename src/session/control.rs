@@ -80,11 +80,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The stream failed, or the line is not what it should be.
 pub fn receive<T: DeserializeOwned>(stream: &mut BufReader<UnixStream>) -> io::Result<Option<T>> {
     let mut line = Vec::new();
-    stream.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    stream
+        .by_ref()
+        .take(LONGEST_LINE)
+        .read_until(b'\n', &mut line)?;
     if line.is_empty() {
         return Ok(None);
     }
-    serde_json::from_slice(&line).map(Some).map_err(io::Error::other)
+    serde_json::from_slice(&line)
+        .map(Some)
+        .map_err(io::Error::other)
 }
 
 /// Sends one line.
