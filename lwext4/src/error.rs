@@ -163,11 +163,13 @@ impl Error {
         match self {
             Error::NotPermitted(_) => 1, // EPERM
             Error::NotFound => 2,        // ENOENT
-            Error::Io { source, .. } => match source.raw_os_error() {
-                // A full host disk under a sparse image is the writer's ENOSPC.
-                Some(code @ (28 | 122)) => code, // ENOSPC, EDQUOT
-                _ => 5,                          // EIO
-            },
+            // A full host disk under a sparse image is the writer's ENOSPC (or EDQUOT).
+            Error::Io { source, .. } => {
+                source
+                    .raw_os_error()
+                    .filter(|code| matches!(code, 28 | 122))
+                    .unwrap_or(5) // EIO
+            }
             Error::Exists => 17,                                       // EEXIST
             Error::NotADirectory => 20,                                // ENOTDIR
             Error::IsADirectory => 21,                                 // EISDIR

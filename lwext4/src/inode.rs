@@ -217,14 +217,6 @@ impl Inodes {
         self.shard(ino).lock().holds.contains_key(&ino)
     }
 
-    /// Every held inode.
-    pub fn held(&self) -> Vec<Ino> {
-        self.shards
-            .iter()
-            .flat_map(|s| s.lock().holds.keys().copied().collect::<Vec<_>>())
-            .collect()
-    }
-
     fn insert(&self, shard: &mut Shard, inode: Arc<Inode>, committed: TxnId) {
         let mut turns = if shard.inodes.len() >= SHARD_LIMIT {
             4

@@ -146,8 +146,8 @@ impl Files<'_, '_> {
         let geometry = self.layout.geometry;
         let block_size = geometry.block_size;
         let per_block = u64::from(block_size / 4);
-        // mke2fs looks for a block behind the first group's inode table.
-        let goal = geometry.head(0).end + 2 + u64::from(geometry.table_blocks);
+        // Where mke2fs looks first: around the end of the first group's inode table.
+        let goal = geometry.head(0).end + 1 + u64::from(geometry.table_blocks);
         let taken = self.layout.take(goal, 1)?;
         let double = taken.first().map(|run| run.start).ok_or(Error::NoSpace)?;
         let backups: Vec<u64> = (1..geometry.groups)

@@ -9,9 +9,11 @@ use std::ops::Range;
 
 /// The first inode that is not reserved: lost+found.
 pub(super) const FIRST_INO: u32 = 11;
-/// Larger devices are refused: their descriptors would not fit in memory comfortably.
-const MAX_SIZE: u64 = 256 << 40;
-const TABLES_AT_LEAST: u64 = 50;
+/// More groups are refused: their descriptors would not fit in memory comfortably. Enough for
+/// 256 TiB in blocks of 4 KiB.
+const MAX_GROUPS: u64 = 1 << 21;
+/// A last group must have so many blocks beyond its own metadata to be kept.
+const WORTHWHILE: u64 = 50;
 
 /// Sizes and counts of one file system.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub(super) struct Geometry {
     /// 1 with blocks of 1 KiB, whose block 0 is outside of all groups; else 0.
     pub first_block: u64,
     pub blocks: u64,
+    /// Blocks that only the reserved user may take.
+    pub reserved: u64,
     pub blocks_per_group: u32,
     pub groups: u32,
     pub inode_size: u16,
@@ -69,13 +73,13 @@ impl Geometry {
                 "bad inode size {inode_size}: a power of two from 128 to the block size ({block_size}) is needed"
             ));
         }
-        if size > MAX_SIZE {
-            return invalid("the device is too large: 256 TiB is the most".to_owned());
-        }
         let mut features = features;
         let mut blocks = size / u64::from(block_size);
         // mke2fs leaves the part of a host page at the end unused.
         blocks -= blocks % u64::from(4096_u32.div_ceil(block_size));
+        if blocks == 0 {
+            return too_small();
+        }
         if blocks >> 32 != 0 {
             if !features.incompat.contains(Incompat::BIT64) {
                 return invalid(format!(
@@ -85,12 +89,13 @@ impl Geometry {
             // Reserved descriptors are mapped with 32-bit block numbers.
             features.compat.remove(Compat::RESIZE_INODE);
         }
-        let inodes = wanted_inodes(size, blocks, block_size, class_ratio, options)?;
+        let inodes = options::wanted_inodes(blocks, block_size, inode_size, class_ratio, options)?;
         let mut geometry = Geometry {
             features,
             block_size,
             first_block: u64::from(block_size == 1024),
             blocks,
+            reserved: (options.reserved_percent * blocks as f64 / 100.0) as u64,
             blocks_per_group: (block_size * 8).min(65528),
             groups: 0,
             inode_size,
@@ -117,24 +122,31 @@ impl Geometry {
     /// Divides the blocks into groups and the inodes over them. Drops a last group that has no room
     /// for its own metadata, and shrinks groups that would have too many inodes.
     fn divide(&mut self, inodes: u64) -> Result<()> {
-        let whole = self.blocks;
+        let (blocks, reserved) = (self.blocks, self.reserved);
         loop {
             let per_group = u64::from(self.blocks_per_group);
             let groups = self
                 .blocks
                 .saturating_sub(self.first_block)
                 .div_ceil(per_group);
-            self.groups = match u32::try_from(groups) {
-                Ok(0) | Err(_) => return too_small(),
-                Ok(groups) => groups,
-            };
+            if groups == 0 {
+                return too_small();
+            }
+            if groups > MAX_GROUPS {
+                return invalid(format!(
+                    "the device is too large for blocks of {} bytes",
+                    self.block_size
+                ));
+            }
+            self.groups = groups as u32;
             if inodes.div_ceil(groups) > u64::from(self.block_size) * 8 {
                 // Smaller groups are more groups: fewer inodes in each.
                 if self.blocks_per_group < 256 {
                     return too_many_inodes(inodes);
                 }
                 self.blocks_per_group -= 8;
-                self.blocks = whole;
+                self.blocks = blocks;
+                self.reserved = reserved;
                 continue;
             }
             self.size_tables(inodes);
@@ -147,13 +159,16 @@ impl Geometry {
             self.choose_backup_groups();
             let rest = (self.blocks - self.first_block) % per_group;
             let needed = self.overhead_of_last();
-            if rest == 0 || rest >= needed + TABLES_AT_LEAST {
+            if rest == 0 || rest >= needed + WORTHWHILE {
                 return Ok(());
             }
             if self.groups == 1 {
-                return if rest < needed { too_small() } else { Ok(()) };
+                return too_small();
             }
-            self.blocks -= rest;
+            let left = self.blocks - rest;
+            let reserved = u128::from(self.reserved) * u128::from(left) / u128::from(self.blocks);
+            self.reserved = reserved as u64;
+            self.blocks = left;
         }
     }
 
@@ -310,37 +325,6 @@ fn is_power(number: u32, base: u32) -> bool {
     power == u64::from(number)
 }
 
-fn wanted_inodes(
-    size: u64,
-    blocks: u64,
-    block_size: u32,
-    class_ratio: u64,
-    options: &FormatOptions,
-) -> Result<u64> {
-    let inodes = match (options.inodes, options.bytes_per_inode) {
-        (Some(inodes), _) => {
-            if inodes > u64::from(u32::MAX) || inodes > blocks.saturating_mul(8 * 1024) {
-                return too_many_inodes(inodes);
-            }
-            inodes
-        }
-        (None, ratio) => {
-            let ratio = match ratio {
-                Some(ratio) if !(1024..=64 << 20).contains(&ratio) => {
-                    return invalid(format!(
-                        "bad number of bytes per inode, {ratio}: 1024 to 67108864 are possible"
-                    ));
-                }
-                Some(ratio) => ratio,
-                None => class_ratio.max(u64::from(block_size)),
-            };
-            let bytes = blocks.saturating_mul(u64::from(block_size)).min(size);
-            (bytes / ratio).min(u64::from(u32::MAX))
-        }
-    };
-    Ok(inodes.max(u64::from(FIRST_INO) + 1))
-}
-
 fn invalid<T>(text: String) -> Result<T> {
     Err(Error::InvalidOption(text))
 }
@@ -349,7 +333,7 @@ fn too_small<T>() -> Result<T> {
     invalid("the device is too small for a file system with these options".to_owned())
 }
 
-fn too_many_inodes<T>(inodes: u64) -> Result<T> {
+pub(super) fn too_many_inodes<T>(inodes: u64) -> Result<T> {
     invalid(format!("{inodes} inodes are too many for the device"))
 }
 

@@ -164,8 +164,7 @@ impl<'g> Layout<'g> {
     /// from it.
     pub fn journal_goal(&self) -> u64 {
         let geometry = self.geometry;
-        let middle =
-            geometry.group_of(geometry.first_block + (geometry.blocks - geometry.first_block) / 2);
+        let middle = geometry.group_of((geometry.blocks - geometry.first_block) / 2);
         let middle = middle.min(geometry.groups - 1);
         let (start, end) = if geometry.flex > 1 && middle > geometry.flex {
             let first = middle - middle % geometry.flex;

@@ -246,8 +246,7 @@ fn superblock(
     sb.set_label(&options.label);
     sb.set_inodes_count(geometry.inodes());
     sb.set_blocks_count(geometry.blocks);
-    let reserved = options.reserved_percent * geometry.blocks as f64 / 100.0;
-    sb.set_r_blocks_count(reserved as u64);
+    sb.set_r_blocks_count(geometry.reserved);
     sb.set_first_data_block(geometry.first_block as u32);
     let log = (geometry.block_size / 1024).trailing_zeros();
     sb.set_log_block_size(log);
@@ -309,7 +308,7 @@ fn erase(device: &dyn BlockDevice, how: Erase, layout: &Layout<'_>) -> Result<()
             .map_err(|source| Error::io("erasing the device", source))
     };
     match how {
-        Erase::Known => Ok(()),
+        Erase::Nothing => Ok(()),
         Erase::Everything => punch(0, device.size()),
         Erase::Metadata => {
             let block_size = u64::from(layout.geometry.block_size);

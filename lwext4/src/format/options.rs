@@ -1,6 +1,7 @@
 //! What the caller may choose, and the defaults that follow from the size: those of
 //! `mke2fs -t ext4` with Debian 12's `mke2fs.conf`.
 
+use super::geometry;
 use crate::error::{Error, Result};
 use crate::ondisk::features::{Bit, Compat, Feature, Features, Incompat, RoCompat};
 use crate::types::Timestamp;
@@ -81,8 +82,8 @@ pub enum JournalSize {
 /// What happens to what was on the device before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Erase {
-    /// The device reads as zeroes everywhere (a fresh sparse file): nothing needs erasing.
-    Known,
+    /// Nothing: the device reads as zeroes everywhere already, as a fresh sparse file does.
+    Nothing,
     /// Space that metadata takes is zeroed with [`BlockDevice::punch`](crate::BlockDevice::punch);
     /// free space keeps its old bytes.
     #[default]
@@ -262,6 +263,38 @@ pub(super) fn features(options: &FormatOptions) -> Result<Features> {
         }
     }
     Ok(features)
+}
+
+/// How many inodes to make at least, on a file system of `blocks` blocks whose size class has one for
+/// `class_ratio` bytes.
+pub(super) fn wanted_inodes(
+    blocks: u64,
+    block_size: u32,
+    inode_size: u16,
+    class_ratio: u64,
+    options: &FormatOptions,
+) -> Result<u64> {
+    let inodes = match (options.inodes, options.bytes_per_inode) {
+        (Some(inodes), _) => inodes,
+        (None, ratio) => {
+            let ratio = match ratio {
+                Some(ratio) if !(1024..=64 << 20).contains(&ratio) => {
+                    return Err(Error::InvalidOption(format!(
+                        "bad number of bytes per inode, {ratio}: 1024 to 67108864 are possible"
+                    )));
+                }
+                Some(ratio) => ratio,
+                None => class_ratio.max(u64::from(block_size)),
+            };
+            let bytes = blocks.saturating_mul(u64::from(block_size));
+            (bytes / ratio).min(u64::from(u32::MAX))
+        }
+    };
+    let bytes = inodes.saturating_mul(u64::from(inode_size));
+    if inodes > u64::from(u32::MAX) || bytes >= blocks.saturating_mul(u64::from(block_size)) {
+        return geometry::too_many_inodes(inodes);
+    }
+    Ok(inodes.max(u64::from(geometry::FIRST_INO) + 1))
 }
 
 fn refuse<T>(text: &str) -> Result<T> {

@@ -8,9 +8,6 @@ mod attrs;
 mod block;
 mod value;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use block::SharedBlocks;
 
 use crate::acl;
@@ -18,13 +15,10 @@ use crate::attr::SetXattrMode;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
-use crate::journal::{Credits, Handle};
+use crate::journal::Handle;
+use crate::ondisk::features::Incompat;
 use crate::ondisk::xattr::{NAME_MAX, Name, Table, VALUE_MAX, Value, index};
 pub(crate) use attrs::Attrs;
-
-/// What changing an inode's attributes may change: the old and the new block, their bitmaps and
-/// descriptors, the inode.
-pub(crate) const CREDITS: Credits = Credits(8);
 
 /// The value of attribute `name`.
 ///
@@ -111,11 +105,13 @@ pub(crate) fn list(fs: &Fs, inode: &InodeData) -> Result<Vec<Vec<u8>>> {
 /// # Errors
 /// [`Error::Corrupt`]; [`Error::NotSupported`] when values are in inodes of their own.
 pub(crate) fn free_all(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
-    let elsewhere = each(h.fs(), inode, |_, value| {
-        matches!(value, Value::Inode { .. }).then_some(())
-    })?;
-    if elsewhere.is_some() {
-        return Err(Error::NotSupported("freeing attribute values in inodes"));
+    let fs = h.fs();
+    if fs.geo.features.incompat.contains(Incompat::EA_INODE) {
+        let elsewhere =
+            |_: Name<'_>, value: Value<'_>| matches!(value, Value::Inode { .. }).then_some(());
+        if each(fs, inode, elsewhere)?.is_some() {
+            return Err(Error::NotSupported("freeing attribute values in inodes"));
+        }
     }
     block::release(h, inode)
 }

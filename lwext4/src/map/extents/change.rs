@@ -8,6 +8,7 @@ use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::ondisk::extent::Extent;
 use crate::types::{BlockNo, FileBlock};
+use std::ops::Range;
 
 /// See [`crate::map::insert`].
 pub(in crate::map) fn insert(
@@ -97,17 +98,17 @@ fn weave(
     splice(h, inode, path, at, remove, &list)
 }
 
-/// See [`crate::map::set_written`] and [`crate::map::set_unwritten`].
+/// See [`crate::map::set_written`] and [`crate::map::set_unwritten`]. `may_stop`: whether to end early,
+/// at the file block returned, when the transaction is full.
 pub(in crate::map) fn convert(
     h: &mut Handle<'_>,
     inode: &mut InodeData,
-    at: FileBlock,
-    len: u32,
+    range: Range<u64>,
     unwritten: bool,
-) -> Result<()> {
+    may_stop: bool,
+) -> Result<Option<FileBlock>> {
     let fs = h.fs();
-    let end = (u64::from(at.0) + u64::from(len)).min(crate::map::END);
-    let mut from = u64::from(at.0);
+    let (mut from, end) = (range.start, range.end);
     while from < end {
         let path = Path::find(fs, inode, from as u32)?;
         let pos = path.leaf.pos;
@@ -158,6 +159,9 @@ pub(in crate::map) fn convert(
             done => done?,
         }
         from = to;
+        if may_stop && from < end && h.should_restart() {
+            return Ok(Some(FileBlock(from as u32)));
+        }
     }
-    Ok(())
+    Ok(None)
 }

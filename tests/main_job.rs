@@ -1,0 +1,176 @@
+//! The main job: an image is filled through a mount by ordinary programs, and what comes out is an image in which
+//! e2fsck, the kernel and an independent reader find exactly what went in; deleting it all gives everything back.
+//!
+//! `LIVEROOT_TEST_FULL=1` runs it at full size: a real root filesystem, 70,000 subdirectories, 300,000 entries.
+//! `LIVEROOT_TEST_MOUNT=loop` or `fuse2fs` puts another filesystem in liveroot's place.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::command::shell;
+use support::full;
+use support::image::{Features, Image, Maker, Spec};
+use support::mount::{How, Mounted};
+use support::oracle::{assert_same, manifest};
+use support::requirements::{Need, can_run, loop_works, skip};
+use support::tree::{self, TREE};
+use support::view;
+
+/// Percentage of files that may lie in more than one piece.
+const NON_CONTIGUOUS_MAX: f64 = 1.0;
+
+/// One combination of maker, features, block size and inode size.
+fn main_job(name: &str, maker: Maker, features: Features, block_size: u32, inode_size: u32) {
+    let how = How::under_test();
+    let needs = [
+        Need::Root,
+        how.need(),
+        Need::Program("mke2fs"),
+        Need::Program("python3"),
+    ];
+    if !can_run(name, &needs) {
+        return;
+    }
+    let spec = Spec {
+        maker,
+        features,
+        block_size,
+        inode_size,
+        mib: if full() { 4096 } else { 1024 },
+        inodes: full().then_some(400_000),
+    };
+    let image = match Image::make(&spec) {
+        Ok(image) => image,
+        Err(reason) => return skip(name, &reason),
+    };
+    image.fsck();
+    let empty = image.free();
+    let tar = tar_for(&spec);
+
+    let live = fill(how, &image, &tar, &spec);
+    let wanted = reference(&tar, &spec).unwrap_or(live);
+
+    if loop_works() {
+        let mounted = Mounted::new(How::Loop, &image);
+        let found = manifest(&mounted.join(TREE));
+        assert_same(&wanted, &found, "what the kernel sees");
+        if view::reads(&spec) {
+            assert!(view::assert_agrees(&image, features, mounted.path()) > 1000);
+        }
+        mounted.umount();
+    }
+    let mounted = Mounted::new(how, &image);
+    let found = manifest(&mounted.join(TREE));
+    assert_same(&wanted, &found, "what a second mount sees");
+    if !loop_works() && view::reads(&spec) {
+        assert!(view::assert_agrees(&image, features, mounted.path()) > 1000);
+    }
+    shell("rm -rf \"$1\"", [mounted.join(TREE)]);
+    mounted.umount();
+    image.fsck();
+    assert_eq!(
+        image.free(),
+        empty,
+        "deleting everything gives everything back"
+    );
+}
+
+/// The real root filesystem at full size and for the commonest image; else something quicker.
+fn tar_for(spec: &Spec) -> PathBuf {
+    let commonest =
+        spec.features == Features::Debian12 && spec.block_size == 4096 && spec.inode_size == 256;
+    tree::rootfs()
+        .filter(|_| full() || commonest)
+        .unwrap_or_else(|| tree::small_tar().to_owned())
+}
+
+/// Fills an image in two sessions, with e2fsck after each. Gives the manifest as seen before the last unmount.
+fn fill(how: How, image: &Image, tar: &Path, spec: &Spec) -> String {
+    let mounted = Mounted::new(how, image);
+    let rootfs = mounted.join(TREE).join("rootfs");
+    fs::create_dir_all(&rootfs).expect("directories can be made");
+    tree::untar(tar, &rootfs);
+    mounted.umount();
+    let non_contiguous = image.fsck();
+    assert!(
+        non_contiguous < NON_CONTIGUOUS_MAX,
+        "{non_contiguous} % of the files are not contiguous"
+    );
+
+    let mounted = Mounted::new(how, image);
+    tree::nasty(&mounted.join(TREE).join("nasty"), spec);
+    tree::settle_times(mounted.path());
+    let live = manifest(&mounted.join(TREE));
+    mounted.umount();
+    image.fsck();
+    live
+}
+
+/// What the kernel's ext4 makes of the same input on the same kind of image, where it can be asked.
+fn reference(tar: &Path, spec: &Spec) -> Option<String> {
+    if !loop_works() {
+        return None;
+    }
+    let spec = Spec {
+        maker: Maker::Mke2fs,
+        ..*spec
+    };
+    let image = Image::make(&spec).ok()?;
+    fill(How::Loop, &image, tar, &spec);
+    let mounted = Mounted::new(How::Loop, &image);
+    let wanted = manifest(&mounted.join(TREE));
+    mounted.umount();
+    Some(wanted)
+}
+
+macro_rules! combinations {
+    ($($name:ident: $maker:ident $features:ident $block:literal $inode:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                main_job(stringify!($name), Maker::$maker, Features::$features, $block, $inode);
+            }
+        )*
+    };
+}
+
+combinations! {
+    mke2fs_debian12_block_1024_inode_128: Mke2fs Debian12 1024 128;
+    mke2fs_debian12_block_1024_inode_256: Mke2fs Debian12 1024 256;
+    mke2fs_debian12_block_2048_inode_128: Mke2fs Debian12 2048 128;
+    mke2fs_debian12_block_2048_inode_256: Mke2fs Debian12 2048 256;
+    mke2fs_debian12_block_4096_inode_128: Mke2fs Debian12 4096 128;
+    mke2fs_debian12_block_4096_inode_256: Mke2fs Debian12 4096 256;
+    mke2fs_e2fsprogs_1_47_1_block_1024_inode_128: Mke2fs E2fsprogs1_47_1 1024 128;
+    mke2fs_e2fsprogs_1_47_1_block_1024_inode_256: Mke2fs E2fsprogs1_47_1 1024 256;
+    mke2fs_e2fsprogs_1_47_1_block_2048_inode_128: Mke2fs E2fsprogs1_47_1 2048 128;
+    mke2fs_e2fsprogs_1_47_1_block_2048_inode_256: Mke2fs E2fsprogs1_47_1 2048 256;
+    mke2fs_e2fsprogs_1_47_1_block_4096_inode_128: Mke2fs E2fsprogs1_47_1 4096 128;
+    mke2fs_e2fsprogs_1_47_1_block_4096_inode_256: Mke2fs E2fsprogs1_47_1 4096 256;
+    mke2fs_no_metadata_csum_block_1024_inode_128: Mke2fs NoMetadataCsum 1024 128;
+    mke2fs_no_metadata_csum_block_1024_inode_256: Mke2fs NoMetadataCsum 1024 256;
+    mke2fs_no_metadata_csum_block_2048_inode_128: Mke2fs NoMetadataCsum 2048 128;
+    mke2fs_no_metadata_csum_block_2048_inode_256: Mke2fs NoMetadataCsum 2048 256;
+    mke2fs_no_metadata_csum_block_4096_inode_128: Mke2fs NoMetadataCsum 4096 128;
+    mke2fs_no_metadata_csum_block_4096_inode_256: Mke2fs NoMetadataCsum 4096 256;
+    create_debian12_block_1024_inode_128: Create Debian12 1024 128;
+    create_debian12_block_1024_inode_256: Create Debian12 1024 256;
+    create_debian12_block_2048_inode_128: Create Debian12 2048 128;
+    create_debian12_block_2048_inode_256: Create Debian12 2048 256;
+    create_debian12_block_4096_inode_128: Create Debian12 4096 128;
+    create_debian12_block_4096_inode_256: Create Debian12 4096 256;
+    create_e2fsprogs_1_47_1_block_1024_inode_128: Create E2fsprogs1_47_1 1024 128;
+    create_e2fsprogs_1_47_1_block_1024_inode_256: Create E2fsprogs1_47_1 1024 256;
+    create_e2fsprogs_1_47_1_block_2048_inode_128: Create E2fsprogs1_47_1 2048 128;
+    create_e2fsprogs_1_47_1_block_2048_inode_256: Create E2fsprogs1_47_1 2048 256;
+    create_e2fsprogs_1_47_1_block_4096_inode_128: Create E2fsprogs1_47_1 4096 128;
+    create_e2fsprogs_1_47_1_block_4096_inode_256: Create E2fsprogs1_47_1 4096 256;
+    create_no_metadata_csum_block_1024_inode_128: Create NoMetadataCsum 1024 128;
+    create_no_metadata_csum_block_1024_inode_256: Create NoMetadataCsum 1024 256;
+    create_no_metadata_csum_block_2048_inode_128: Create NoMetadataCsum 2048 128;
+    create_no_metadata_csum_block_2048_inode_256: Create NoMetadataCsum 2048 256;
+    create_no_metadata_csum_block_4096_inode_128: Create NoMetadataCsum 4096 128;
+    create_no_metadata_csum_block_4096_inode_256: Create NoMetadataCsum 4096 256;
+}

@@ -1,0 +1,86 @@
+//! What goes into a filesystem under test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use super::command::{output, run, shell};
+use super::full;
+use super::image::Spec;
+
+/// The directory below the mount point that a test fills: all of it can go again.
+pub const TREE: &str = "tree";
+
+/// A real root filesystem as a tar: `LIVEROOT_TEST_ROOTFS`, or where `scripts/test` keeps one.
+pub fn rootfs() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let given = std::env::var_os("LIVEROOT_TEST_ROOTFS").map(PathBuf::from);
+    let kept = cache.map(|cache| cache.join("liveroot/rootfs.tar"));
+    given.or(kept).filter(|tar| tar.is_file())
+}
+
+/// A tar of some thousand files of this machine, for tests that need not be large.
+pub fn small_tar() -> &'static Path {
+    static TAR: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = TAR.get_or_init(|| {
+        let dir = match TempDir::with_prefix("liveroot-tar-") {
+            Ok(dir) => dir,
+            Err(error) => panic!("no temporary directory: {error}"),
+        };
+        let path = dir.path().join("small.tar");
+        let mut tar = Command::new("tar");
+        tar.args(["--numeric-owner", "--xattrs", "--one-file-system", "-cf"])
+            .arg(&path)
+            .args(["-C", "/", "etc", "-C", "usr", "sbin"]);
+        // Files that come and go meanwhile make tar complain and carry on.
+        let made = output(&mut tar);
+        assert!(path.is_file(), "{}", String::from_utf8_lossy(&made.stderr));
+        (dir, path)
+    });
+    path
+}
+
+/// Extracts a tar as the README says.
+#[track_caller]
+pub fn untar(tar: &Path, into: &Path) {
+    let mut command = Command::new("tar");
+    command
+        .args(["--numeric-owner", "--xattrs", "--xattrs-include=*", "-xf"])
+        .arg(tar)
+        .arg("-C")
+        .arg(into);
+    run(&mut command);
+}
+
+/// Builds the tree of nasty things at `at`, within the limits of the image.
+#[track_caller]
+pub fn nasty(at: &Path, spec: &Spec) {
+    let mut command = Command::new("python3");
+    command
+        .arg(tool("nasty_tree.py"))
+        .arg(at)
+        .args(["--scale", if full() { "full" } else { "small" }])
+        .args(["--block-size", &spec.block_size.to_string()])
+        .args(["--inode-size", &spec.inode_size.to_string()]);
+    run(&mut command);
+}
+
+/// Gives the directories that the test itself made the same times everywhere.
+#[track_caller]
+pub fn settle_times(mounted: &Path) {
+    shell(
+        "touch -d @1000000000 \"$1/tree/rootfs\" \"$1/tree\"",
+        [mounted],
+    );
+}
+
+/// A program in `tests/tools`.
+pub fn tool(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/tools")
+        .join(name)
+}
