@@ -188,17 +188,14 @@ pub(crate) fn set_written(
     len: u32,
 ) -> Result<()> {
     if has_extents(inode) {
-        let end = (u64::from(at.0) + u64::from(len)).min(END);
-        extents::convert(h, inode, u64::from(at.0)..end, false, false)?;
+        extents::convert(h, inode, at, len, false)
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
-/// Says that the written blocks of `from..end` (`end` may be 1 << 32) read as zeroes from now on.
-/// Unwritten blocks and holes are left alone.
-///
-/// `None` when all are converted. `Some(from)` when the transaction is full: the caller stores the
-/// inode and goes on under a new handle, from there.
+/// Says that the written blocks among `at..at + len` read as zeroes from now on. Unwritten blocks
+/// and holes are left alone.
 ///
 /// # Errors
 /// [`Error::NotSupported`] without extents; [`Error::NoSpace`] when the tree cannot grow: then a part
@@ -206,12 +203,11 @@ pub(crate) fn set_written(
 pub(crate) fn set_unwritten(
     h: &mut Handle<'_>,
     inode: &mut InodeData,
-    from: FileBlock,
-    end: u64,
-) -> Result<Option<FileBlock>> {
+    at: FileBlock,
+    len: u32,
+) -> Result<()> {
     if has_extents(inode) {
-        let range = u64::from(from.0)..end.min(END);
-        extents::convert(h, inode, range, true, true)
+        extents::convert(h, inode, at, len, true)
     } else {
         Err(Error::NotSupported("unwritten blocks need extents"))
     }

@@ -8,7 +8,6 @@ use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::ondisk::extent::Extent;
 use crate::types::{BlockNo, FileBlock};
-use std::ops::Range;
 
 /// See [`crate::map::insert`].
 pub(in crate::map) fn insert(
@@ -98,17 +97,17 @@ fn weave(
     splice(h, inode, path, at, remove, &list)
 }
 
-/// See [`crate::map::set_written`] and [`crate::map::set_unwritten`]. `may_stop`: whether to end early,
-/// at the file block returned, when the transaction is full.
+/// See [`crate::map::set_written`] and [`crate::map::set_unwritten`].
 pub(in crate::map) fn convert(
     h: &mut Handle<'_>,
     inode: &mut InodeData,
-    range: Range<u64>,
+    at: FileBlock,
+    len: u32,
     unwritten: bool,
-    may_stop: bool,
-) -> Result<Option<FileBlock>> {
+) -> Result<()> {
     let fs = h.fs();
-    let (mut from, end) = (range.start, range.end);
+    let mut from = u64::from(at.0);
+    let end = (from + u64::from(len)).min(crate::map::END);
     while from < end {
         let path = Path::find(fs, inode, from as u32)?;
         let pos = path.leaf.pos;
@@ -159,9 +158,6 @@ pub(in crate::map) fn convert(
             done => done?,
         }
         from = to;
-        if may_stop && from < end && h.should_restart() {
-            return Ok(Some(FileBlock(from as u32)));
-        }
     }
-    Ok(None)
+    Ok(())
 }

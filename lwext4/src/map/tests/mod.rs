@@ -120,16 +120,13 @@ impl Bench {
 
     /// Converts the mapped blocks of a range.
     fn convert(&mut self, at: u32, len: u32, unwritten: bool) -> Result<()> {
-        if unwritten {
-            let end = u64::from(at + len);
-            let mut from = FileBlock(at);
-            while let Some(next) = self.change(|h, data| map::set_unwritten(h, data, from, end))? {
-                assert!(next > from, "each handle gets on");
-                from = next;
+        self.change(|h, data| {
+            if unwritten {
+                map::set_unwritten(h, data, FileBlock(at), len)
+            } else {
+                map::set_written(h, data, FileBlock(at), len)
             }
-        } else {
-            self.change(|h, data| map::set_written(h, data, FileBlock(at), len))?;
-        }
+        })?;
         for state in self.model.range_mut(at..at + len) {
             state.1.1 = unwritten;
         }
