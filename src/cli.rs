@@ -77,7 +77,12 @@ pub struct Create {
     #[arg(short = 'I', long, value_name = "BYTES", value_parser = parse_size)]
     pub inode_size: Option<u64>,
     /// How many files the image can hold.
-    #[arg(short = 'N', long, value_name = "COUNT", conflicts_with = "bytes_per_inode")]
+    #[arg(
+        short = 'N',
+        long,
+        value_name = "COUNT",
+        conflicts_with = "bytes_per_inode"
+    )]
     pub inodes: Option<u64>,
     /// One inode for so many bytes of the image. By default 16384, or 4096 below 512 MiB.
     #[arg(short = 'i', long, value_name = "BYTES", value_parser = parse_size)]
@@ -98,7 +103,12 @@ pub struct Create {
     #[arg(short = 'J', long, value_name = "SIZE", value_parser = parse_size)]
     pub journal_size: Option<u64>,
     /// Features to add, or with ^ to leave out, by mke2fs's names and separated by commas.
-    #[arg(short = 'O', long, value_name = "FEATURE,^FEATURE", value_delimiter = ',')]
+    #[arg(
+        short = 'O',
+        long,
+        value_name = "FEATURE,^FEATURE",
+        value_delimiter = ','
+    )]
     pub features: Vec<String>,
     /// Owner of the root directory. By default you, so that you can write there once it is mounted.
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
@@ -377,7 +387,16 @@ mod tests {
     #[test]
     fn helpers_of_mount_get_flags_that_say_nothing() {
         assert_eq!(
-            rewritten(&["/sbin/mount.liveroot", "/a", "/mnt", "-n", "-t", "liveroot", "-o", "ro"]),
+            rewritten(&[
+                "/sbin/mount.liveroot",
+                "/a",
+                "/mnt",
+                "-n",
+                "-t",
+                "liveroot",
+                "-o",
+                "ro"
+            ]),
             ["/sbin/mount.liveroot", "mount", "/a", "/mnt", "-o", "ro"]
         );
     }

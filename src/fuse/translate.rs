@@ -1,7 +1,7 @@
 //! Numbers and structures of the kernel's protocol, as the engine has them, and back.
 
-use lwext4::{Attr, Error, FileType, Ino, Timestamp};
 use fuser::{Errno, FileAttr, Generation, INodeNo, TimeOrNow};
+use lwext4::{Attr, Error, FileType, Ino, Timestamp};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long the kernel may remember what it was told: liveroot is the only writer, so for ever (136

@@ -120,15 +120,21 @@ fn through_fusermount(what: &Attachment<'_>) -> Result<OwnedFd> {
         .map_err(|e| Failure::new(format!("waiting for {FUSERMOUNT}: {e}")))?;
     match received {
         Ok(Some(connection)) if output.status.success() => Ok(connection),
-        _ => Err(explain(what.point, &String::from_utf8_lossy(&output.stderr))),
+        _ => Err(explain(
+            what.point,
+            &String::from_utf8_lossy(&output.stderr),
+        )),
     }
 }
 
 /// Why `fusermount3` could not be run.
 pub fn no_fusermount(point: &Path, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::NotFound {
-        Failure::of(point, format!("{FUSERMOUNT} is not installed, and only root mounts without it"))
-            .remedy("install the package fuse3")
+        Failure::of(
+            point,
+            format!("{FUSERMOUNT} is not installed, and only root mounts without it"),
+        )
+        .remedy("install the package fuse3")
     } else {
         Failure::of(point, format!("running {FUSERMOUNT}: {error}"))
     }
@@ -136,7 +142,14 @@ pub fn no_fusermount(point: &Path, error: &io::Error) -> Failure {
 
 fn explain(point: &Path, said: &str) -> Failure {
     let said = said.trim().trim_start_matches("fusermount3: ");
-    let failure = Failure::of(point, if said.is_empty() { "fusermount3 failed" } else { said });
+    let failure = Failure::of(
+        point,
+        if said.is_empty() {
+            "fusermount3 failed"
+        } else {
+            said
+        },
+    );
     if said.contains("user_allow_other") {
         failure.remedy("add that line to /etc/fuse.conf, or leave --allow-other out")
     } else if said.contains("no write access") || said.contains("not owned by") {

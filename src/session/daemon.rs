@@ -7,17 +7,17 @@ use super::image::{self, Image};
 use super::mounts::{self, Device};
 use super::options::Settings;
 use super::{log as messages, mountpoint, stats, verdict};
-use lwext4::Volume;
 use crate::failure::{Failure, Result};
 use crate::fuse::{Counters, Face, Losses};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
+use lwext4::Volume;
 use rustix::process::{Pid, WaitOptions, geteuid, setsid, waitpid};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
@@ -36,8 +36,7 @@ pub fn mount(mut settings: Settings) -> Result<()> {
         return Serving::start(&settings)?.until_closed(&settings);
     }
     sys::close_inherited();
-    let (reader, writer) =
-        io::pipe().map_err(|e| Failure::new(format!("making a pipe: {e}")))?;
+    let (reader, writer) = io::pipe().map_err(|e| Failure::new(format!("making a pipe: {e}")))?;
     match sys::fork().map_err(|e| Failure::new(format!("starting a process: {e}")))? {
         Fork::Parent(pid) => {
             drop(writer);
@@ -294,9 +293,14 @@ impl Serving {
         let ours = mounts::at(&self.point)?.is_some_and(|mount| Some(mount.device) == self.device);
         if self.detached || !ours {
             // Somebody was faster, or has mounted something else over it.
-            if mounts::all()?.iter().any(|mount| Some(mount.device) == self.device) {
-                return Err(Failure::of(&self.point, "something else is mounted over it")
-                    .remedy("unmount that first"));
+            if mounts::all()?
+                .iter()
+                .any(|mount| Some(mount.device) == self.device)
+            {
+                return Err(
+                    Failure::of(&self.point, "something else is mounted over it")
+                        .remedy("unmount that first"),
+                );
             }
             return Ok(Detached::Yes);
         }

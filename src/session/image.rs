@@ -4,9 +4,9 @@ use super::in_use::{self, FileId};
 use super::options::Place;
 use super::partition::{self, Partition};
 use super::sniff;
-use lwext4::Error;
 use crate::failure::{Failure, Result};
 use crate::sys::{Access, ByteRange};
+use lwext4::Error;
 use lwext4::{BlockDevice, FileDevice};
 use std::fs::File;
 use std::io;
@@ -58,10 +58,7 @@ pub fn open(path: &Path, place: Place, access: Access) -> Result<Image> {
         )));
     }
     let range = find(path, place, &disk)?;
-    let file = disk
-        .file()
-        .try_clone()
-        .map_err(|e| Failure::of(path, e))?;
+    let file = disk.file().try_clone().map_err(|e| Failure::of(path, e))?;
     Ok(Image {
         given: path.to_owned(),
         path: absolute,
@@ -79,9 +76,7 @@ fn explain_open(path: &Path, access: Access, error: &io::Error) -> Failure {
             "make one: liveroot create {} --size 1G",
             path.display()
         )),
-        Some(libc::EACCES | libc::EPERM | libc::EROFS)
-            if access == Access::Write && readable() =>
-        {
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) if access == Access::Write && readable() => {
             Failure::of(path, format!("not writable ({error})"))
                 .remedy("make it writable, or look at it with --read-only")
         }

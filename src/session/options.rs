@@ -1,8 +1,8 @@
 //! What a mount is to be like, from the flags and `-o` options of the command line.
 
 use crate::cli;
-use lwext4::{Durability, FsyncMode, OpenOptions};
 use crate::failure::{Failure, Result};
+use lwext4::{Durability, FsyncMode, OpenOptions};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -192,12 +192,42 @@ fn says_nothing(name: &str) -> bool {
         || name.starts_with("X-")
         || matches!(
             name,
-            "defaults" | "auto" | "noauto" | "nofail" | "fail" | "user" | "nouser" | "users"
-                | "owner" | "noowner" | "group" | "nogroup" | "_netdev" | "comment" | "silent" | "loud"
-                | "atime" | "noatime" | "relatime" | "norelatime" | "nodiratime" | "diratime"
-                | "lazytime" | "nolazytime" | "iversion" | "noiversion" | "mand" | "nomand"
-                | "default_permissions" | "acl" | "user_xattr" | "subtype" | "loop" | "background"
-                | "uhelper" | "helper"
+            "defaults"
+                | "auto"
+                | "noauto"
+                | "nofail"
+                | "fail"
+                | "user"
+                | "nouser"
+                | "users"
+                | "owner"
+                | "noowner"
+                | "group"
+                | "nogroup"
+                | "_netdev"
+                | "comment"
+                | "silent"
+                | "loud"
+                | "atime"
+                | "noatime"
+                | "relatime"
+                | "norelatime"
+                | "nodiratime"
+                | "diratime"
+                | "lazytime"
+                | "nolazytime"
+                | "iversion"
+                | "noiversion"
+                | "mand"
+                | "nomand"
+                | "default_permissions"
+                | "acl"
+                | "user_xattr"
+                | "subtype"
+                | "loop"
+                | "background"
+                | "uhelper"
+                | "helper"
         )
 }
 
@@ -271,7 +301,8 @@ mod tests {
 
     #[test]
     fn the_engine_hears_its_options() {
-        let settings = parse(&["-o", "ro,norecovery,durability=process", "-o", "commit=30"]).unwrap();
+        let settings =
+            parse(&["-o", "ro,norecovery,durability=process", "-o", "commit=30"]).unwrap();
         assert!(settings.engine.read_only && settings.engine.norecovery);
         assert_eq!(settings.engine.durability, Durability::Process);
         assert_eq!(settings.engine.commit_interval, Duration::from_secs(30));
