@@ -196,7 +196,7 @@ fn work(shared: &Shared, root: Ino, seed: u64, ops: u64, dog: &Watchdog) -> Worl
 
 pub fn run(family: &Family, seed: u64, ops: u64) {
     let dog = Watchdog::new(format!("threads on {} seed {seed}", family.name));
-    let disk = Disk::make(family, seed % 2 == 0);
+    let disk = Disk::make(family, seed.is_multiple_of(2));
     let options = OpenOptions {
         durability: Durability::Process,
         cache_bytes: 1 << 18,
