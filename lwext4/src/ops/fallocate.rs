@@ -153,6 +153,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let (first, mut last) = (offset.div_ceil(1 << bits), end >> bits);
         let mut begun = false;
+        let mut tries = 0;
         loop {
             let mut h = self.begin(Credits::MAP)?;
             let mut data = inode.data.write();
@@ -166,14 +167,19 @@ impl Fs {
                 data.touch(Timestamp::now(), true);
             }
             let left = if first < last {
-                map::remove(&mut h, &mut data, FileBlock(first as u32), last)?
+                map::remove(&mut h, &mut data, FileBlock(first as u32), last)
             } else {
-                None
+                Ok(None)
             };
             h.store_synced(&inode, &mut data, true)?;
+            // A commit needs every handle to be gone.
+            drop(data);
+            drop(h);
             match left {
-                Some(at) => last = u64::from(at.0),
-                None => return Ok(()),
+                Ok(Some(at)) => last = u64::from(at.0),
+                Ok(None) => return Ok(()),
+                Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
+                Err(error) => return Err(error),
             }
         }
     }
