@@ -283,14 +283,4 @@ impl Cache {
         shard.clock.push_back(block.no);
         shard.blocks.insert(block.no, block);
     }
-
-    /// Drops every block that nobody refers to.
-    pub fn shrink(&self) {
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            shard.blocks.retain(|_, block| Arc::strong_count(block) > 1);
-            let Shard { blocks, clock } = &mut *shard;
-            clock.retain(|no| blocks.contains_key(no));
-        }
-    }
 }

@@ -65,6 +65,14 @@ pub enum Error {
     /// The bytes are not an ext4 file system.
     #[error("not an ext4 file system: {0}")]
     NotExt4(String),
+    /// The image ends before the file system does.
+    #[error("cut short: the file system has {expected} bytes, the image only {actual}")]
+    CutShort {
+        /// Bytes that the superblock promises.
+        expected: u64,
+        /// Bytes that there are.
+        actual: u64,
+    },
     /// The image's journal holds changes that must be replayed first.
     #[error("the journal needs recovery")]
     NeedsRecovery,
@@ -163,11 +171,13 @@ impl Error {
         match self {
             Error::NotPermitted(_) => 1, // EPERM
             Error::NotFound => 2,        // ENOENT
-            Error::Io { source, .. } => match source.raw_os_error() {
-                // A full host disk under a sparse image is the writer's ENOSPC.
-                Some(code @ (28 | 122)) => code, // ENOSPC, EDQUOT
-                _ => 5,                          // EIO
-            },
+            // A full host disk under a sparse image is the writer's ENOSPC (or EDQUOT).
+            Error::Io { source, .. } => {
+                source
+                    .raw_os_error()
+                    .filter(|code| matches!(code, 28 | 122))
+                    .unwrap_or(5) // EIO
+            }
             Error::Exists => 17,                                       // EEXIST
             Error::NotADirectory => 20,                                // ENOTDIR
             Error::IsADirectory => 21,                                 // EISDIR
@@ -181,7 +191,7 @@ impl Error {
             Error::NotEmpty => 39,                                     // ENOTEMPTY
             Error::NoAttribute => 61,                                  // ENODATA
             Error::NotSupported(_) | Error::Unsupported(_) => 95,      // EOPNOTSUPP
-            Error::NotExt4(_) => 22,                                   // EINVAL
+            Error::NotExt4(_) | Error::CutShort { .. } => 22,          // EINVAL
             Error::NeedsRecovery | Error::Corrupt(_) => 117,           // EUCLEAN
         }
     }

@@ -45,7 +45,6 @@ pub(crate) struct Geometry {
     pub unsigned_hash: bool,
     pub first_meta_bg: u32,
     pub reserved_gdt_blocks: u16,
-    pub log_groups_per_flex: u8,
     pub backup_bgs: [u32; 2],
 }
 
@@ -81,13 +80,13 @@ impl Geometry {
         let inodes_per_block = block_size / u32::from(inode_size);
         if blocks_per_group == 0
             || (blocks_per_group > bits && !bigalloc)
-            || blocks_per_group % 8 != 0
+            || !blocks_per_group.is_multiple_of(8)
         {
             return bad("superblock: blocks per group");
         }
         if inodes_per_group < inodes_per_block
             || inodes_per_group > bits
-            || inodes_per_group % 8 != 0
+            || !inodes_per_group.is_multiple_of(8)
         {
             return bad("superblock: inodes per group");
         }
@@ -102,9 +101,10 @@ impl Geometry {
         match blocks.checked_mul(u64::from(block_size)) {
             Some(size) if size <= device_size => {}
             Some(size) => {
-                return Err(Error::NotExt4(format!(
-                    "cut short: the file system has {size} bytes, the image only {device_size}"
-                )));
+                return Err(Error::CutShort {
+                    expected: size,
+                    actual: device_size,
+                });
             }
             None => return bad("superblock: block count"),
         }
@@ -158,7 +158,6 @@ impl Geometry {
             unsigned_hash: sb.flags() & FLAG_UNSIGNED_HASH != 0,
             first_meta_bg: sb.first_meta_bg(),
             reserved_gdt_blocks: sb.reserved_gdt_blocks(),
-            log_groups_per_flex: sb.log_groups_per_flex(),
             backup_bgs: [sb.backup_bg0(), sb.backup_bg1()],
         })
     }

@@ -110,12 +110,15 @@ impl InodeData {
         })
     }
 
-    /// Fails unless the inode is a directory.
+    /// Fails unless the inode is a directory with a name: one that was removed has no entries, not
+    /// even blocks that could be read.
     pub fn check_dir(&self) -> Result<()> {
-        if self.raw.is_dir() {
-            Ok(())
-        } else {
+        if !self.raw.is_dir() {
             Err(Error::NotADirectory)
+        } else if self.raw.links_count() == 0 {
+            Err(Error::NotFound)
+        } else {
+            Ok(())
         }
     }
 }
@@ -215,14 +218,6 @@ impl Inodes {
     /// Whether anyone holds the inode.
     pub fn is_held(&self, ino: Ino) -> bool {
         self.shard(ino).lock().holds.contains_key(&ino)
-    }
-
-    /// Every held inode.
-    pub fn held(&self) -> Vec<Ino> {
-        self.shards
-            .iter()
-            .flat_map(|s| s.lock().holds.keys().copied().collect::<Vec<_>>())
-            .collect()
     }
 
     fn insert(&self, shard: &mut Shard, inode: Arc<Inode>, committed: TxnId) {

@@ -26,7 +26,7 @@ pub use attr::*;
 pub use device::{BlockDevice, FileDevice, MemDevice};
 pub use error::{Corrupt, Error, Result};
 pub use file::WriteMode;
-pub use options::{Durability, FsyncMode, OpenOptions};
 pub use format::{Erase, FeatureEdits, FormatOptions, FormatReport, JournalSize, format};
+pub use options::{Durability, FsyncMode, OpenOptions};
 pub use types::*;
 pub use volume::Volume;

@@ -173,7 +173,7 @@ impl Volume {
         let (mut sb, mut geo) = read_superblock(&*dev)?;
         check_features(&geo.features, options.read_only)?;
         let mut log = None;
-        let mut recovered = geo.features.incompat.contains(Incompat::RECOVER);
+        let recovered = geo.features.incompat.contains(Incompat::RECOVER);
         if geo.features.compat.contains(Compat::HAS_JOURNAL) && !options.norecovery {
             let file = open_journal(&dev, &sb, &geo)?;
             let recovery = recover(&file)?;
@@ -195,7 +195,14 @@ impl Volume {
                 (sb, geo) = read_superblock(&*dev)?;
             }
             if !options.read_only && options.durability != Durability::None {
-                log = Some(Log::open(file)?);
+                let opened = Log::open(file)?;
+                if opened.errno() != 0 {
+                    // A kernel gave up this journal: what made it do so is in the file system.
+                    opened.clear_errno(options.durability == Durability::Power)?;
+                    let state = sb.state() | STATE_ERROR;
+                    sb.set_state(state);
+                }
+                log = Some(opened);
             }
         }
         if !options.read_only {

@@ -5,13 +5,28 @@ use std::process::Command;
 use std::sync::Arc;
 
 fn new(file_type: FileType, perm: u16) -> NewFile {
-    NewFile { file_type, perm, umask: 0, uid: 0, gid: 0, device: (0, 0) }
+    NewFile {
+        file_type,
+        perm,
+        umask: 0,
+        uid: 0,
+        gid: 0,
+        device: (0, 0),
+    }
 }
 
 /// `e2fsck -fn` must find nothing.
 fn check(path: &std::path::Path) {
-    let out = Command::new("e2fsck").arg("-fn").arg(path).output().expect("e2fsck is installed");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+    let out = Command::new("e2fsck")
+        .arg("-fn")
+        .arg(path)
+        .output()
+        .expect("e2fsck is installed");
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stdout)
+    );
 }
 
 #[test]
@@ -23,12 +38,25 @@ fn a_small_tree_survives_closing_and_leaves_a_clean_image() {
     check(file.path());
 
     let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
-    let dir = volume.create(Ino::ROOT, b"dir", &new(FileType::Directory, 0o755)).unwrap().attr.ino;
+    let dir = volume
+        .create(Ino::ROOT, b"dir", &new(FileType::Directory, 0o755))
+        .unwrap()
+        .attr
+        .ino;
     for i in 0..500 {
         let name = format!("file-{i}");
-        let ino = volume.create(dir, name.as_bytes(), &new(FileType::Regular, 0o644)).unwrap().attr.ino;
+        let ino = volume
+            .create(dir, name.as_bytes(), &new(FileType::Regular, 0o644))
+            .unwrap()
+            .attr
+            .ino;
         let content = name.repeat(i + 1);
-        assert_eq!(volume.write(ino, 0, content.as_bytes(), WriteMode::Plain).unwrap(), content.len());
+        assert_eq!(
+            volume
+                .write(ino, 0, content.as_bytes(), WriteMode::Plain)
+                .unwrap(),
+            content.len()
+        );
         volume.forget(ino, 1);
     }
     for i in (0..500).step_by(3) {
@@ -39,7 +67,14 @@ fn a_small_tree_survives_closing_and_leaves_a_clean_image() {
     volume.close().unwrap();
     check(file.path());
 
-    let volume = Volume::open(device, OpenOptions { read_only: true, ..OpenOptions::default() }).unwrap();
+    let volume = Volume::open(
+        device,
+        OpenOptions {
+            read_only: true,
+            ..OpenOptions::default()
+        },
+    )
+    .unwrap();
     for i in 0..500 {
         let name = format!("file-{i}");
         let found = volume.lookup(dir, name.as_bytes());

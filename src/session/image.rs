@@ -194,6 +194,8 @@ impl Image {
             Error::Unsupported(_) if access == Access::Write => {
                 failure(error.to_string()).remedy("try to look at it with --read-only")
             }
+            Error::CutShort { .. } => failure(error.to_string())
+                .remedy("get the whole image; e2fsck mends only what is there"),
             Error::Corrupt(_) => {
                 failure(error.to_string()).remedy(format!("repair it: e2fsck -f {path}"))
             }

@@ -261,14 +261,17 @@ class Nasty:
     def time_range(self):
         """Times at the borders of what the inode can hold."""
         base = self.mkdir("times")
-        seconds = [-(1 << 31), -(1 << 31) + 1, -1, 0, 1, (1 << 31) - 1]
+        # The kernel drops the nanoseconds of the very first and last second, so those have none here.
+        first, last = -(1 << 31), (1 << 31) - 1
+        seconds = [first, first + 1, -1, 0, 1, last]
         nanoseconds = [0]
         if self.inode_size > 128:
             # Two more bits: 1901 to 2446. 13_600_000_000 is in 2400.
-            seconds += [1 << 31, 1 << 32, 3 << 31, 1 << 33, 13_600_000_000, 15_032_385_535]
+            last = 15_032_385_535
+            seconds += [1 << 31, 1 << 32, 3 << 31, 1 << 33, 13_600_000_000, last - 1, last]
             nanoseconds += [1, 500_000_000, 999_999_999]
         for second in seconds:
-            for nanosecond in nanoseconds:
+            for nanosecond in nanoseconds if first < second < last else [0]:
                 path = self.write(os.path.join(base, b"%d.%09d" % (second, nanosecond)))
                 self.times[path] = second * 1_000_000_000 + nanosecond
 

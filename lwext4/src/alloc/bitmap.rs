@@ -117,7 +117,7 @@ pub(super) fn fill(bytes: &mut [u8], start: u32, len: u32, set: bool) {
     let end = start + len;
     while bit < end {
         let at = bit as usize / 8;
-        if bit % 8 == 0 && end - bit >= 8 {
+        if bit.is_multiple_of(8) && end - bit >= 8 {
             let whole = (end - bit) as usize / 8;
             bytes[at..at + whole].fill(if set { 0xFF } else { 0 });
             bit += whole as u32 * 8;

@@ -32,7 +32,7 @@ pub(super) struct Group {
 }
 
 /// Whether a group starts with a copy of the superblock.
-pub(crate) fn has_super(geo: &Geometry, group: GroupNo) -> bool {
+fn has_super(geo: &Geometry, group: GroupNo) -> bool {
     let n = group.0;
     if n == 0 {
         return true;

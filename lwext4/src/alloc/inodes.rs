@@ -109,7 +109,7 @@ impl Allocator {
         let mut at = group.inodes_initialised(geo);
         while at <= index {
             let no = BlockNo(group.desc.inode_table.0 + u64::from(at / per_block));
-            if at % per_block == 0 {
+            if at.is_multiple_of(per_block) {
                 h.create_block(no, BlockKind::InodeTable)?;
             } else if group.desc.flags & INODE_ZEROED == 0 {
                 let block = h.fs().read_block(no, BlockKind::InodeTable)?;

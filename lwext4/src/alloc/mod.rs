@@ -8,7 +8,7 @@ mod blocks;
 mod group;
 mod inodes;
 
-pub(crate) use group::{base_blocks, has_super};
+pub(crate) use group::base_blocks;
 
 use crate::cache::Block;
 use crate::error::Result;

@@ -19,7 +19,7 @@ pub(crate) enum Algorithm {
 }
 
 /// Computes the hashes of one directory's names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hasher {
     algorithm: Algorithm,
     unsigned: bool,
@@ -60,7 +60,7 @@ impl Hasher {
     /// The hash of a name.
     pub fn hash(&self, name: &[u8]) -> NameHash {
         let (major, minor) = if self.unsigned {
-            self.run(name, |byte| u32::from(byte))
+            self.run(name, u32::from)
         } else {
             self.run(name, |byte| byte as i8 as u32)
         };

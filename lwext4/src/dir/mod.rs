@@ -22,7 +22,6 @@ use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::map;
 use crate::ondisk::dirent::{self, NAME_MAX, Packer, Slot};
-use crate::ondisk::dx;
 use crate::ondisk::features::{Compat, Incompat};
 use crate::ondisk::inode::InodeFlags;
 use crate::types::{FileBlock, FileType, Ino};

@@ -143,11 +143,6 @@ impl Journal {
         self.progress.lock().committed
     }
 
-    /// The running transaction's number.
-    pub fn running_tid(&self) -> TxnId {
-        self.running.lock().tid
-    }
-
     /// Returns when transaction `tid` is on disk; asks for its commit if need be.
     pub fn wait_for(&self, tid: TxnId) -> Result<()> {
         let mut progress = self.progress.lock();

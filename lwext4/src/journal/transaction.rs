@@ -15,8 +15,8 @@ use std::sync::atomic::Ordering;
 pub(crate) struct Credits(pub u32);
 
 impl Credits {
-    /// An inode and little else: attributes.
-    pub const INODE: Credits = Credits(4);
+    /// An inode and little else: attributes, with a block of extended ones.
+    pub const INODE: Credits = Credits(8);
     /// Adding or removing a name: inodes, bitmaps, a directory that splits at every level.
     pub const NAME: Credits = Credits(32);
     /// Two names in two directories.

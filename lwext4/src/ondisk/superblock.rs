@@ -102,7 +102,7 @@ le_fields! { Superblock {
     0xE4 u32, journal_dev, set_journal_dev;
     /// Head of the orphan list: an inode, 0 when empty.
     0xE8 u32, last_orphan, set_last_orphan;
-    /// Default hash of directories: see [`crate::dir`].
+    /// Default hash of directories: 0 legacy, 1 half MD4, 2 TEA.
     0xFC u8, def_hash_version, set_def_hash_version;
     /// 1: `jnl_blocks` holds a copy of the journal inode's map.
     0xFD u8, jnl_backup_type, set_jnl_backup_type;

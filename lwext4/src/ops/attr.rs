@@ -31,12 +31,15 @@ impl Fs {
                 }
             })?;
         }
-        let mut h = self.begin(Credits::INODE)?;
-        let mut data = inode.data.write();
-        check_changeable(&data, set)?;
-        apply(&mut h, &mut data, set, now)?;
-        h.store_synced(&inode, &mut data, false)?;
-        data.attr(self)
+        self.retry_on_full(|| {
+            let mut h = self.begin(Credits::INODE)?;
+            let mut data = inode.data.write();
+            check_changeable(&data, set)?;
+            // The mode first: it alone can fail, for want of a block for the ACL.
+            apply(&mut h, &mut data, set, now)?;
+            h.store_synced(&inode, &mut data, false)?;
+            data.attr(self)
+        })
     }
 
     /// Sets an extended attribute, by its full name.
@@ -85,7 +88,16 @@ fn check_changeable(data: &InodeData, set: &SetAttr) -> Result<()> {
 
 fn apply(h: &mut Handle<'_>, data: &mut InodeData, set: &SetAttr, now: Timestamp) -> Result<()> {
     let mut changed = set.size.is_some();
-    if set.kill_suid {
+    if let Some(perm) = set.perm {
+        if data.raw.file_type() == Some(FileType::Symlink) {
+            let mode = data.raw.mode() & 0xF000 | perm & 0o7777;
+            data.raw.set_mode(mode);
+        } else {
+            acl::chmod(h, data, perm & 0o7777)?;
+        }
+        changed = true;
+    }
+    if set.kill_suid && set.perm.is_none() {
         clear_suid(data);
         changed = true;
     }
@@ -95,14 +107,6 @@ fn apply(h: &mut Handle<'_>, data: &mut InodeData, set: &SetAttr, now: Timestamp
     }
     if let Some(gid) = set.gid {
         data.raw.set_gid(gid);
-        changed = true;
-    }
-    if let Some(perm) = set.perm {
-        let mode = data.raw.mode() & 0xF000 | perm & 0o7777;
-        data.raw.set_mode(mode);
-        if data.raw.file_type() != Some(FileType::Symlink) {
-            acl::chmod(h, data, mode)?;
-        }
         changed = true;
     }
     if let Some(atime) = set.atime {

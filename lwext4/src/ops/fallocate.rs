@@ -9,6 +9,7 @@ use crate::journal::{Credits, Handle};
 use crate::map;
 use crate::ondisk::inode::InodeFlags;
 use crate::types::{FileBlock, FileType, Ino, Timestamp};
+use std::ops::Range;
 
 /// The most blocks that one step allocates.
 const STEP: u32 = 32_000;
@@ -44,22 +45,37 @@ impl Fs {
             }
         }
         match mode {
-            FallocateMode::Allocate { keep_size } => self.allocate(ino, offset, end, keep_size),
+            FallocateMode::Allocate { keep_size } => {
+                self.allocate(ino, offset, end, keep_size, 0..0)
+            }
             FallocateMode::PunchHole => {
                 let size = inode.data.read().raw.size();
-                self.punch(ino, offset, end.min(size.max(offset)), None)
+                self.punch(ino, offset, end.min(size.max(offset)))
             }
             FallocateMode::ZeroRange { keep_size } => {
-                let old = inode.data.read().raw.size();
-                let grow = (!keep_size && end > old).then_some(end);
-                self.punch(ino, offset, end, grow)?;
-                self.allocate(ino, offset, end, true)
+                // Whole blocks become unwritten; parts of blocks are zeroed.
+                let bits = self.geo.block_bits;
+                let whole = offset.div_ceil(1 << bits)..end >> bits;
+                {
+                    let data = inode.data.write();
+                    self.zero_part(&data, offset, end.min(whole.start << bits))?;
+                    self.zero_part(&data, offset.max(whole.end << bits), end)?;
+                }
+                self.allocate(ino, offset, end, keep_size, whole)
             }
         }
     }
 
-    /// Maps every hole of the range to unwritten blocks.
-    fn allocate(&self, ino: Ino, offset: u64, end: u64, keep_size: bool) -> Result<()> {
+    /// Maps every hole of the range to unwritten blocks, and makes what is mapped within the blocks
+    /// `zero` unwritten.
+    fn allocate(
+        &self,
+        ino: Ino,
+        offset: u64,
+        end: u64,
+        keep_size: bool,
+        zero: Range<u64>,
+    ) -> Result<()> {
         let bits = self.geo.block_bits;
         let inode = self.inode(ino)?;
         let last = end.div_ceil(1 << bits);
@@ -74,7 +90,7 @@ impl Fs {
                     self.zero_tail(&data, data.raw.size())?;
                     zeroed = true;
                 }
-                let step = self.allocate_step(&mut h, &mut data, at, last);
+                let step = self.allocate_step(&mut h, &mut data, at, last, &zero);
                 if let Ok(next) = step {
                     let reached = end.min(next << bits);
                     if !keep_size && reached > data.raw.size() {
@@ -105,15 +121,28 @@ impl Fs {
         data: &mut InodeData,
         at: u64,
         last: u64,
+        zero: &Range<u64>,
     ) -> Result<u64> {
         let first = FileBlock(at as u32);
         let run = map::lookup(self, data, first)?;
-        let len = u64::from(run.len).min(last - at).min(u64::from(STEP)) as u32;
+        let len = u64::from(run.len).min(last - at).min(u64::from(STEP));
         if run.phys.is_some() {
-            return Ok(at + u64::from(run.len));
+            if run.unwritten {
+                return Ok(at + u64::from(run.len));
+            }
+            let next = if zero.contains(&at) {
+                let next = zero.end.min(at + len);
+                map::set_unwritten(h, data, first, (next - at) as u32)?;
+                next
+            } else if at < zero.start {
+                zero.start.min(at + len)
+            } else {
+                at + len
+            };
+            return Ok(next);
         }
         let goal = map::goal(self, data, first)?;
-        let (phys, got) = self.alloc.alloc_blocks(h, goal, len)?;
+        let (phys, got) = self.alloc.alloc_blocks(h, goal, len as u32)?;
         if let Err(error) = map::insert(h, data, first, phys, got, true) {
             self.alloc.free_blocks(h, phys, got, false)?;
             return Err(error);
@@ -121,8 +150,8 @@ impl Fs {
         Ok(at + u64::from(got))
     }
 
-    /// Makes the range read as zeroes: frees whole blocks, zeroes parts. `grow`: the size after that.
-    fn punch(&self, ino: Ino, offset: u64, end: u64, grow: Option<u64>) -> Result<()> {
+    /// Makes the range read as zeroes: frees whole blocks, zeroes parts.
+    fn punch(&self, ino: Ino, offset: u64, end: u64) -> Result<()> {
         let bits = self.geo.block_bits;
         let inode = self.inode(ino)?;
         let (first, mut last) = (offset.div_ceil(1 << bits), end >> bits);
@@ -132,16 +161,9 @@ impl Fs {
             let mut data = inode.data.write();
             if !begun {
                 begun = true;
-                let old = data.raw.size();
-                if grow.is_some() {
-                    self.zero_tail(&data, old)?;
-                }
                 self.zero_part(&data, offset, end.min(first << bits))?;
                 if last >= first {
                     self.zero_part(&data, (last << bits).max(offset), end)?;
-                }
-                if let Some(size) = grow {
-                    data.raw.set_size(size);
                 }
                 clear_suid(&mut data);
                 data.touch(Timestamp::now(), true);

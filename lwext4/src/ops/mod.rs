@@ -41,9 +41,6 @@ fn check_not_dots(name: &[u8]) -> Result<()> {
 /// Fails unless entries may be added to the directory.
 fn check_may_add(dir: &InodeData) -> Result<()> {
     dir.check_dir()?;
-    if dir.nlink() == 0 {
-        return Err(Error::NotFound);
-    }
     if dir.raw.flags().contains(InodeFlags::IMMUTABLE) {
         return Err(Error::NotPermitted("the directory is immutable"));
     }

@@ -50,7 +50,7 @@ impl Fs {
             if want_dir && !dir::is_empty(self, &child)? {
                 return Err(Error::NotEmpty);
             }
-            dir::remove(&mut h, &mut dir, name)?;
+            dir::remove(&mut h, &dir, name)?;
             let now = Timestamp::now();
             if want_dir {
                 drop_subdir_link(&mut dir);

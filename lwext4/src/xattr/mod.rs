@@ -107,7 +107,8 @@ pub(crate) fn list(fs: &Fs, inode: &InodeData) -> Result<Vec<Vec<u8>>> {
 pub(crate) fn free_all(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
     let fs = h.fs();
     if fs.geo.features.incompat.contains(Incompat::EA_INODE) {
-        let elsewhere = |_: Name<'_>, value: Value<'_>| matches!(value, Value::Inode { .. }).then_some(());
+        let elsewhere =
+            |_: Name<'_>, value: Value<'_>| matches!(value, Value::Inode { .. }).then_some(());
         if each(fs, inode, elsewhere)?.is_some() {
             return Err(Error::NotSupported("freeing attribute values in inodes"));
         }

@@ -52,17 +52,17 @@ fn sample(i: usize) -> Attributes {
     let mut all = Attributes::new();
     let mut add = |name: &str, value: Vec<u8>| all.insert(name.as_bytes().to_vec(), value);
     add("user.a", vec![i as u8; i % 50]);
-    if i % 2 == 0 {
+    if i.is_multiple_of(2) {
         add("user.large", vec![b'L'; 400 + i % 4]);
     }
-    if i % 3 == 0 {
+    if i.is_multiple_of(3) {
         add("trusted.naïve", b"v".to_vec());
     }
-    if i % 5 == 0 {
+    if i.is_multiple_of(5) {
         add("security.selinux", b"system_u:object_r:usr_t:s0\0".to_vec());
         add(&format!("user.{}", "n".repeat(200)), b"".to_vec());
     }
-    if i % 4 == 0 {
+    if i.is_multiple_of(4) {
         let entries = [
             (USER_OBJ, 6),
             (user(i as u32), 7),
@@ -101,13 +101,16 @@ fn the_kernel_reads_what_we_wrote_and_goes_on_with_it() {
             let path = mounted.file(&format!("f{i}"));
             assert_eq!(by_kernel(&path), sample(i), "{options}, file {i}");
             let mode = path.metadata().expect("metadata").permissions().mode();
-            assert_eq!(mode & 0o777, if i % 4 == 0 { 0o640 } else { 0o644 });
+            assert_eq!(
+                mode & 0o777,
+                if i.is_multiple_of(4) { 0o640 } else { 0o644 }
+            );
             // The kernel's own changes of our tables: grow, shrink, remove.
             setxattr(&path, "user.k", &[1; 100], XattrFlags::CREATE).expect("set");
-            if i % 2 == 0 {
+            if i.is_multiple_of(2) {
                 setxattr(&path, "user.large", &[2; 20], XattrFlags::REPLACE).expect("set");
             }
-            if i % 3 == 0 {
+            if i.is_multiple_of(3) {
                 removexattr(&path, "trusted.naïve").expect("removed");
             }
         }
@@ -117,7 +120,7 @@ fn the_kernel_reads_what_we_wrote_and_goes_on_with_it() {
         for i in 0..FILES {
             let mut wanted = sample(i);
             wanted.insert(b"user.k".to_vec(), vec![1; 100]);
-            if i % 2 == 0 {
+            if i.is_multiple_of(2) {
                 wanted.insert(b"user.large".to_vec(), vec![2; 20]);
             }
             wanted.remove("trusted.naïve".as_bytes());
@@ -167,7 +170,7 @@ fn we_read_what_the_kernel_wrote_and_go_on_with_it() {
             volume
                 .setxattr(ino, b"user.ours", &[i as u8; 100], SetXattrMode::Create)
                 .expect("set");
-            if i % 2 == 0 {
+            if i.is_multiple_of(2) {
                 volume.removexattr(ino, b"user.large").expect("removed");
             }
         }

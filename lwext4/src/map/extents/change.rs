@@ -106,8 +106,8 @@ pub(in crate::map) fn convert(
     unwritten: bool,
 ) -> Result<()> {
     let fs = h.fs();
-    let end = (u64::from(at.0) + u64::from(len)).min(crate::map::END);
     let mut from = u64::from(at.0);
+    let end = (from + u64::from(len)).min(crate::map::END);
     while from < end {
         let path = Path::find(fs, inode, from as u32)?;
         let pos = path.leaf.pos;

@@ -5,6 +5,7 @@ use crate::cache::{BlockKind, Owner};
 use crate::error::Error;
 use crate::ondisk::Le;
 use crate::ondisk::extent::{self, HEADER_LEN, Index};
+use proptest::prelude::*;
 
 /// A file whose tree has two levels, and the blocks of its leaves.
 fn two_leaves() -> (Bench, Vec<BlockNo>) {
@@ -178,4 +179,80 @@ fn a_number_outside_the_image() {
     bench.change(|h, data| {
         assert!(map::remove(h, data, FileBlock(0), 1 << 32).is_err());
     });
+}
+
+/// Everything that can be done with a map, whatever comes of it.
+fn use_all(bench: &Bench) {
+    let places = [0, 11, 12, 100, 267, 268, 5000, 65_804, 1 << 20, u32::MAX];
+    {
+        let data = bench.inode.data.read();
+        let _ = map::next_mapped(bench.fs(), &data, FileBlock(0));
+        for at in places.map(FileBlock) {
+            let _ = map::lookup(bench.fs(), &data, at);
+            let _ = map::goal(bench.fs(), &data, at);
+        }
+    }
+    for at in places.map(FileBlock) {
+        bench.change(|h, data| {
+            let _ = map::append_block(h, data, at, BlockNo(2000));
+            let _ = map::set_unwritten(h, data, at, 3);
+            let _ = map::set_written(h, data, at, 2);
+            let _ = map::remove(h, data, at, u64::from(at.0) + 1);
+        });
+    }
+    bench.change(|h, data| {
+        let _ = map::remove(h, data, FileBlock(100), 1 << 32);
+        let _ = map::remove(h, data, FileBlock(0), 1 << 32);
+    });
+}
+
+/// Overwrites bytes of the inode's map and of the blocks it leads to first.
+fn scramble(bench: &Bench, bytes: &[(bool, usize, u8)]) {
+    bench.commit();
+    let child = {
+        let data = bench.inode.data.read();
+        // An index's child, and the number of the first array.
+        let at = if map::has_extents(&data) { 16 } else { 12 * 4 };
+        BlockNo(u64::from(u32::get(data.block(), at)))
+    };
+    for &(in_root, at, value) in bytes {
+        if in_root {
+            bench.change(|_, data| data.block_mut()[at % 60] = value);
+        } else {
+            let at = 1024 * child.0 + at as u64;
+            crate::BlockDevice::write_at(&*bench.device, &[value], at).unwrap();
+        }
+    }
+    bench.fs().cache.remove(child);
+}
+
+fn noise() -> impl Strategy<Value = Vec<(bool, usize, u8)>> {
+    // Low places more often: headers and first entries.
+    let place = prop_oneof![0usize..48, 0usize..1024];
+    let value = prop_oneof![any::<u8>(), 0u8..4];
+    prop::collection::vec((any::<bool>(), place, value), 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn noise_in_a_tree_is_survived(noise in noise()) {
+        let mut bench = Bench::new(4096, &["-O", "^has_journal,^metadata_csum"]);
+        for i in 0..200 {
+            bench.fill(2 * i, 1, None, i % 3 == 0).unwrap();
+        }
+        scramble(&bench, &noise);
+        use_all(&bench);
+    }
+
+    #[test]
+    fn noise_in_arrays_is_survived(noise in noise()) {
+        let mut bench = Bench::with_indirect(4096);
+        for at in [0, 12, 13, 100, 300, 5000, 70_000] {
+            bench.fill(at, 1, None, false).unwrap();
+        }
+        scramble(&bench, &noise);
+        use_all(&bench);
+    }
 }

@@ -6,160 +6,26 @@
 //!
 //! Source: kernel documentation, ext4 "Direct/Indirect Block Addressing".
 
+mod array;
+
 use super::{Run, alloc_nodes, free_nodes, is_metadata};
-use crate::cache::{Block, BlockKind};
+use crate::cache::BlockKind;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::Handle;
-use crate::ondisk::Le;
 use crate::types::{BlockNo, FileBlock};
-use std::sync::Arc;
-
-/// How many numbers of data blocks the inode has.
-const DIRECT: u64 = 12;
+use array::{Array, span};
 
 const FAR: Error = Error::NotSupported("block numbers beyond 32 bits need extents");
-
-/// A part of `i_block`: the slots that lead to trees of one height.
-#[derive(Clone, Copy)]
-struct Segment {
-    /// The first slot.
-    slot: usize,
-    slots: usize,
-    /// The first file block.
-    base: u64,
-    /// Arrays between a slot and a data block.
-    height: u32,
-}
-
-/// The four segments, by file block.
-fn segments(fs: &Fs) -> [Segment; 4] {
-    let per = per_block(fs);
-    let segment = |slot, slots, base, height| Segment {
-        slot,
-        slots,
-        base,
-        height,
-    };
-    [
-        segment(0, DIRECT as usize, 0, 0),
-        segment(12, 1, DIRECT, 1),
-        segment(13, 1, DIRECT + per, 2),
-        segment(14, 1, DIRECT + per + per * per, 3),
-    ]
-}
-
-/// How many numbers an array in a block has.
-fn per_block(fs: &Fs) -> u64 {
-    u64::from(fs.geo.block_size / 4)
-}
-
-/// How many file blocks a number leads to that has `height` arrays below it. At most 2^42.
-fn span(fs: &Fs, height: u32) -> u64 {
-    per_block(fs).saturating_pow(height)
-}
-
-/// An array of block numbers: in `i_block`, or in a block of its own.
-#[derive(Clone)]
-struct Array {
-    block: Option<Arc<Block>>,
-    slot: usize,
-    len: usize,
-    /// The first file block it maps.
-    base: u64,
-    /// Arrays between one of its numbers and a data block.
-    height: u32,
-}
-
-impl Array {
-    fn root(segment: Segment) -> Array {
-        Array {
-            block: None,
-            slot: segment.slot,
-            len: segment.slots,
-            base: segment.base,
-            height: segment.height,
-        }
-    }
-
-    /// The array in block `no`, which number `index` of this one leads to.
-    fn child(&self, fs: &Fs, inode: &InodeData, index: usize, no: BlockNo) -> Result<Array> {
-        let block = fs.read_block(no, BlockKind::Indirect(inode.ino))?;
-        Ok(self.child_in(fs, index, block))
-    }
-
-    fn child_in(&self, fs: &Fs, index: usize, block: Arc<Block>) -> Array {
-        Array {
-            block: Some(block),
-            slot: 0,
-            len: per_block(fs) as usize,
-            base: self.base + index as u64 * span(fs, self.height),
-            height: self.height.saturating_sub(1),
-        }
-    }
-
-    /// Which of its numbers leads to file block `at`.
-    fn index(&self, fs: &Fs, at: u64) -> usize {
-        (at.saturating_sub(self.base) / span(fs, self.height)) as usize
-    }
-
-    /// The file block behind the last that it maps.
-    fn end(&self, fs: &Fs) -> u64 {
-        self.base + self.len as u64 * span(fs, self.height)
-    }
-
-    /// Looks at the numbers.
-    fn read<R>(&self, inode: &InodeData, look: impl FnOnce(&dyn Fn(usize) -> u64) -> R) -> R {
-        let get = |bytes: &[u8], i: usize| u64::from(u32::get(bytes, (self.slot + i) * 4));
-        match &self.block {
-            None => look(&|i| get(inode.block(), i)),
-            Some(block) => {
-                let bytes = block.bytes();
-                look(&|i| get(&bytes, i))
-            }
-        }
-    }
-
-    /// Number `i`.
-    fn get(&self, inode: &InodeData, i: usize) -> u64 {
-        self.read(inode, |number| number(i))
-    }
-
-    /// Sets `len` numbers from number `i` on: to `first` and the ones behind it, or to 0.
-    fn set(&self, h: &mut Handle<'_>, inode: &mut InodeData, i: usize, len: usize, first: u32) {
-        let change = |bytes: &mut [u8]| {
-            for n in 0..len {
-                let number = if first == 0 {
-                    0
-                } else {
-                    first.wrapping_add(n as u32)
-                };
-                number.put(bytes, (self.slot + i + n) * 4);
-            }
-        };
-        match &self.block {
-            None => change(inode.block_mut()),
-            Some(block) => h.modify(block, change),
-        }
-    }
-
-    fn is_empty(&self, inode: &InodeData) -> bool {
-        self.read(inode, |number| (0..self.len).all(|i| number(i) == 0))
-    }
-}
 
 /// The lowest array on the way to file block `at` that exists, and the number in it to follow.
 /// `None` beyond what can be mapped.
 fn descend(fs: &Fs, inode: &InodeData, at: u64) -> Result<Option<(Array, usize)>> {
-    let segment = segments(fs)
-        .into_iter()
-        .rev()
-        .find(|segment| at >= segment.base);
-    let Some(segment) = segment else {
+    let roots = Array::roots(fs).into_iter();
+    let Some(mut array) = roots.rev().find(|array| at >= array.base) else {
         return Ok(None);
     };
-    let mut array = Array::root(segment);
     if at >= array.end(fs) {
         return Ok(None);
     }
@@ -230,9 +96,9 @@ pub(super) fn insert(
     len: u32,
 ) -> Result<()> {
     let fs = h.fs();
-    let [.., last] = segments(fs);
+    let [.., last] = Array::roots(fs);
     let (from, end) = (u64::from(at.0), u64::from(at.0) + u64::from(len));
-    if end > Array::root(last).end(fs) {
+    if end > last.end(fs) {
         return Err(Error::FileTooBig);
     }
     if phys.0 + u64::from(len) > u64::from(u32::MAX) {
@@ -331,8 +197,8 @@ pub(super) fn remove(
 }
 
 fn clear(h: &mut Handle<'_>, inode: &mut InodeData, cut: &mut Cut) -> Result<()> {
-    for segment in segments(h.fs()).into_iter().rev() {
-        clear_array(h, inode, &Array::root(segment), cut)?;
+    for array in Array::roots(h.fs()).iter().rev() {
+        clear_array(h, inode, array, cut)?;
         if cut.stopped.is_some() {
             break;
         }
