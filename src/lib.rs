@@ -1,1 +1,12 @@
-//! liveroot
+//! liveroot: an ext4 image as a writable directory, through FUSE.
+//!
+//! The engine is the crate [`lwext4`]; this crate knows about processes, FUSE and people. [`cli`]
+//! describes the command line, [`commands`] carries it out, [`session`] gets an image mounted and
+//! unmounted, [`fuse`] translates the kernel's requests, [`sys`] has the unsafe system calls.
+
+pub mod cli;
+pub mod commands;
+pub mod failure;
+pub mod fuse;
+pub mod session;
+pub mod sys;

@@ -41,6 +41,9 @@ pub enum Error {
     /// The caller's argument makes no sense; the text says which.
     #[error("invalid argument: {0}")]
     InvalidArgument(&'static str),
+    /// An option or a combination of options makes no sense; the text says which and why.
+    #[error("{0}")]
+    InvalidOption(String),
     /// The operation is forbidden for this file (immutable, append-only, …).
     #[error("operation not permitted: {0}")]
     NotPermitted(&'static str),
@@ -62,6 +65,14 @@ pub enum Error {
     /// The bytes are not an ext4 file system.
     #[error("not an ext4 file system: {0}")]
     NotExt4(String),
+    /// The image ends before the file system does.
+    #[error("cut short: the file system has {expected} bytes, the image only {actual}")]
+    CutShort {
+        /// Bytes that the superblock promises.
+        expected: u64,
+        /// Bytes that there are.
+        actual: u64,
+    },
     /// The image's journal holds changes that must be replayed first.
     #[error("the journal needs recovery")]
     NeedsRecovery,
@@ -160,26 +171,28 @@ impl Error {
         match self {
             Error::NotPermitted(_) => 1, // EPERM
             Error::NotFound => 2,        // ENOENT
-            Error::Io { source, .. } => match source.raw_os_error() {
-                // A full host disk under a sparse image is the writer's ENOSPC.
-                Some(code @ (28 | 122)) => code, // ENOSPC, EDQUOT
-                _ => 5,                          // EIO
-            },
-            Error::Exists => 17,                                  // EEXIST
-            Error::NotADirectory => 20,                           // ENOTDIR
-            Error::IsADirectory => 21,                            // EISDIR
-            Error::InvalidArgument(_) => 22,                      // EINVAL
-            Error::FileTooBig => 27,                              // EFBIG
-            Error::NoSpace => 28,                                 // ENOSPC
-            Error::ReadOnly => 30,                                // EROFS
-            Error::TooManyLinks => 31,                            // EMLINK
-            Error::Range => 34,                                   // ERANGE
-            Error::NameTooLong => 36,                             // ENAMETOOLONG
-            Error::NotEmpty => 39,                                // ENOTEMPTY
-            Error::NoAttribute => 61,                             // ENODATA
-            Error::NotSupported(_) | Error::Unsupported(_) => 95, // EOPNOTSUPP
-            Error::NotExt4(_) => 22,                              // EINVAL
-            Error::NeedsRecovery | Error::Corrupt(_) => 117,      // EUCLEAN
+            // A full host disk under a sparse image is the writer's ENOSPC (or EDQUOT).
+            Error::Io { source, .. } => {
+                source
+                    .raw_os_error()
+                    .filter(|code| matches!(code, 28 | 122))
+                    .unwrap_or(5) // EIO
+            }
+            Error::Exists => 17,                                       // EEXIST
+            Error::NotADirectory => 20,                                // ENOTDIR
+            Error::IsADirectory => 21,                                 // EISDIR
+            Error::InvalidArgument(_) | Error::InvalidOption(_) => 22, // EINVAL
+            Error::FileTooBig => 27,                                   // EFBIG
+            Error::NoSpace => 28,                                      // ENOSPC
+            Error::ReadOnly => 30,                                     // EROFS
+            Error::TooManyLinks => 31,                                 // EMLINK
+            Error::Range => 34,                                        // ERANGE
+            Error::NameTooLong => 36,                                  // ENAMETOOLONG
+            Error::NotEmpty => 39,                                     // ENOTEMPTY
+            Error::NoAttribute => 61,                                  // ENODATA
+            Error::NotSupported(_) | Error::Unsupported(_) => 95,      // EOPNOTSUPP
+            Error::NotExt4(_) | Error::CutShort { .. } => 22,          // EINVAL
+            Error::NeedsRecovery | Error::Corrupt(_) => 117,           // EUCLEAN
         }
     }
 }

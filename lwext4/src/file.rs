@@ -1,1 +1,371 @@
-//! (being written)
+//! Reading and writing the data of regular files.
+
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::inode::{Inode, InodeData};
+use crate::journal::{Credits, Handle};
+use crate::map::{self, Run};
+use crate::ondisk::inode::InodeFlags;
+use crate::types::{BlockNo, FileBlock, FileType, Ino, Timestamp};
+use std::sync::Arc;
+
+/// Who keeps the times and the setuid bits of a file that is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WriteMode {
+    /// The engine: a write sets the modification and change times, and clears setuid and setgid.
+    #[default]
+    Plain,
+    /// The caller, with [`Volume::setattr`](crate::Volume::setattr): a kernel with a writeback cache.
+    Writeback,
+}
+
+/// Blocks kept free behind a file that grows by appending: as many as it has, within these bounds.
+const WINDOW_FROM: u32 = 64;
+const WINDOW_MOST: u32 = 2048;
+/// Writes up to this many bytes are padded to whole blocks in memory rather than on the device.
+const PAD_LIMIT: usize = 256 * 1024;
+
+/// Fails unless the inode is a regular file.
+fn check_regular(data: &InodeData) -> Result<()> {
+    match data.raw.file_type() {
+        Some(FileType::Regular) => Ok(()),
+        Some(FileType::Directory) => Err(Error::IsADirectory),
+        _ => Err(Error::InvalidArgument("not a regular file")),
+    }
+}
+
+/// The largest size a file can have, in bytes.
+pub(crate) fn max_size(fs: &Fs, data: &InodeData) -> u64 {
+    let bits = fs.geo.block_bits;
+    let by_size = i64::MAX as u64;
+    if data.raw.flags().contains(InodeFlags::EXTENTS) {
+        // Block 2^32 - 1 cannot be mapped: an extent's end must fit 32 bits.
+        ((u64::from(u32::MAX)) << bits).min(by_size)
+    } else {
+        let per = u64::from(fs.geo.block_size / 4);
+        let blocks = (12 + per + per * per + per * per * per).min(u64::from(u32::MAX));
+        (blocks << bits).min(by_size)
+    }
+}
+
+impl Fs {
+    /// Reads up to `buf.len()` bytes from `offset`: how many there were.
+    pub fn read_file(&self, ino: Ino, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let inode = self.inode(ino)?;
+        let data = inode.data.read();
+        check_regular(&data)?;
+        self.read_mapped(&data, offset, buf)
+    }
+
+    /// [`Self::read_file`] of anything that maps blocks (a symlink, a directory).
+    pub fn read_mapped(&self, data: &InodeData, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let size = data.raw.size();
+        if offset >= size {
+            return Ok(0);
+        }
+        let len = (buf.len() as u64).min(size - offset) as usize;
+        let bits = self.geo.block_bits;
+        let mut done = 0;
+        while done < len {
+            let at = offset + done as u64;
+            let within = at & (u64::from(self.geo.block_size) - 1);
+            let run = map::lookup(self, data, FileBlock((at >> bits) as u32))?;
+            let bytes = (u64::from(run.len) << bits) - within;
+            let piece = bytes.min((len - done) as u64) as usize;
+            let target = &mut buf[done..done + piece];
+            match run.phys {
+                Some(phys) if !run.unwritten => {
+                    self.read_data(self.geo.offset(phys) + within, target)?
+                }
+                _ => target.fill(0),
+            }
+            done += piece;
+        }
+        Ok(len)
+    }
+
+    /// Writes all of `bytes` at `offset`, or as much as there is room for: how many bytes.
+    pub fn write_file(
+        &self,
+        ino: Ino,
+        offset: u64,
+        bytes: &[u8],
+        mode: WriteMode,
+    ) -> Result<usize> {
+        self.check_writable()?;
+        let inode = self.inode(ino)?;
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        if mode == WriteMode::Writeback && self.overwrite(&inode, offset, bytes)? {
+            return Ok(bytes.len());
+        }
+        let mut done = 0;
+        let mut waited = false;
+        while done < bytes.len() {
+            let result = {
+                let mut h = self.begin(Credits::MAP)?;
+                let mut data = inode.data.write();
+                self.write_locked(&mut h, &inode, &mut data, offset, bytes, &mut done, mode)
+            };
+            match result {
+                Ok(()) => {}
+                Err(Error::NoSpace) if !waited && self.alloc.waits_for_commit() => {
+                    waited = true;
+                    self.journal.commit_all()?;
+                }
+                // What is written stays written; the caller learns of the rest at its next write.
+                Err(Error::NoSpace) if done > 0 => return Ok(done),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes where everything is mapped and inside the file already: no metadata changes, so no
+    /// transaction. Whether that was so.
+    fn overwrite(&self, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<bool> {
+        let data = inode.data.read();
+        check_regular(&data)?;
+        let Some(end) = offset.checked_add(bytes.len() as u64) else {
+            return Err(Error::FileTooBig);
+        };
+        if end > data.raw.size() {
+            return Ok(false);
+        }
+        let bits = self.geo.block_bits;
+        let last = (end - 1) >> bits;
+        let mut pieces = Vec::new();
+        let mut at = offset >> bits;
+        while at <= last {
+            let run = map::lookup(self, &data, FileBlock(at as u32))?;
+            match run.phys {
+                Some(phys) if !run.unwritten => pieces.push((at, phys, run.len)),
+                _ => return Ok(false),
+            }
+            at += u64::from(run.len);
+        }
+        for (first, phys, len) in pieces {
+            let from = offset.max(first << bits);
+            let to = end.min((first + u64::from(len)) << bits);
+            let source = &bytes[(from - offset) as usize..(to - offset) as usize];
+            self.write_data(self.geo.offset(phys) + (from - (first << bits)), source)?;
+        }
+        Ok(true)
+    }
+
+    /// Writes on from byte `done` of `bytes`, until all is written or the transaction wants to end.
+    #[allow(clippy::too_many_arguments)]
+    fn write_locked(
+        &self,
+        h: &mut Handle<'_>,
+        inode: &Arc<Inode>,
+        data: &mut InodeData,
+        offset: u64,
+        bytes: &[u8],
+        done: &mut usize,
+        mode: WriteMode,
+    ) -> Result<()> {
+        check_regular(data)?;
+        if data.raw.flags().contains(InodeFlags::IMMUTABLE) {
+            return Err(Error::NotPermitted("the file is immutable"));
+        }
+        let limit = max_size(self, data);
+        if offset >= limit {
+            return Err(Error::FileTooBig);
+        }
+        let bytes = &bytes[..bytes.len().min((limit - offset) as usize)];
+        let bits = self.geo.block_bits;
+        let old_size = data.raw.size();
+        if offset > old_size {
+            self.zero_tail(data, old_size)?;
+        }
+        let mut mapped = false;
+        let mut result = Ok(());
+        while *done < bytes.len() {
+            let at = offset + *done as u64;
+            let first = FileBlock((at >> bits) as u32);
+            let last = (offset + bytes.len() as u64 - 1) >> bits;
+            let most = (last - u64::from(first.0) + 1).min(u64::from(u32::MAX)) as u32;
+            let step = map::lookup(self, data, first)
+                .and_then(|run| self.write_run(h, data, run, first, most, at, &bytes[*done..]));
+            match step {
+                Ok((written, changed)) => {
+                    *done += written;
+                    mapped |= changed;
+                }
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+            if h.should_restart() {
+                break;
+            }
+        }
+        let end = offset + *done as u64;
+        let grown = *done > 0 && end > old_size;
+        if grown {
+            data.raw.set_size(end);
+        }
+        if mode == WriteMode::Plain && *done > 0 {
+            data.touch(Timestamp::now(), true);
+            clear_suid(data);
+        }
+        if grown || mapped || mode == WriteMode::Plain {
+            h.store_synced(inode, data, grown || mapped)?;
+        }
+        result
+    }
+
+    /// Writes into one run of the map from byte `at` on: how many bytes, and whether the map changed.
+    #[allow(clippy::too_many_arguments)]
+    fn write_run(
+        &self,
+        h: &mut Handle<'_>,
+        data: &mut InodeData,
+        run: Run,
+        first: FileBlock,
+        most: u32,
+        at: u64,
+        bytes: &[u8],
+    ) -> Result<(usize, bool)> {
+        let bits = self.geo.block_bits;
+        let within = (at - (u64::from(first.0) << bits)) as usize;
+        let len = run.len.min(most);
+        let room = |len: u32| (((u64::from(len)) << bits) as usize - within).min(bytes.len());
+        match run.phys {
+            Some(phys) if !run.unwritten => {
+                let n = room(len);
+                self.write_data(self.geo.offset(phys) + within as u64, &bytes[..n])?;
+                Ok((n, false))
+            }
+            Some(phys) => {
+                let n = room(len);
+                self.write_padded(phys, within, &bytes[..n])?;
+                map::set_written(
+                    h,
+                    data,
+                    first,
+                    ((within + n) as u64).div_ceil(1 << bits) as u32,
+                )?;
+                Ok((n, true))
+            }
+            None => {
+                let goal = map::goal(self, data, first)?;
+                let file_blocks = (data.raw.size() >> bits).min(u64::from(WINDOW_MOST)) as u32;
+                let appending = at + bytes.len() as u64 >= data.raw.size() && len == most;
+                let extra = if appending && file_blocks >= WINDOW_FROM {
+                    file_blocks
+                } else {
+                    0
+                };
+                let (phys, got) = self.alloc.alloc_for_append(h, data.ino, goal, len, extra)?;
+                let n = room(got);
+                // Data first: an extent must never show what was in its blocks before.
+                let written = self
+                    .write_padded(phys, within, &bytes[..n])
+                    .and_then(|()| map::insert(h, data, first, phys, got, false));
+                if let Err(error) = written {
+                    self.alloc.free_blocks(h, phys, got, false)?;
+                    return Err(error);
+                }
+                Ok((n, true))
+            }
+        }
+    }
+
+    /// Writes at byte `within` of blocks whose old content means nothing: the rest of the first and
+    /// of the last block becomes zero.
+    fn write_padded(&self, phys: BlockNo, within: usize, bytes: &[u8]) -> Result<()> {
+        let block = self.geo.block_size as usize;
+        let start = self.geo.offset(phys);
+        let end = within + bytes.len();
+        let tail = end.next_multiple_of(block) - end;
+        if within == 0 && tail == 0 {
+            return self.write_data(start, bytes);
+        }
+        if end + tail <= PAD_LIMIT {
+            let mut padded = vec![0; end + tail];
+            padded[within..end].copy_from_slice(bytes);
+            return self.write_data(start, &padded);
+        }
+        if within > 0 {
+            self.write_data(start, &vec![0; within])?;
+        }
+        self.write_data(start + within as u64, bytes)?;
+        if tail > 0 {
+            self.write_data(start + end as u64, &vec![0; tail])?;
+        }
+        Ok(())
+    }
+
+    /// Zeroes the rest of the block that the file ends in, so that growing shows zeroes.
+    pub fn zero_tail(&self, data: &InodeData, size: u64) -> Result<()> {
+        let block = u64::from(self.geo.block_size);
+        let within = size % block;
+        if within == 0 {
+            return Ok(());
+        }
+        let run = map::lookup(self, data, FileBlock((size / block) as u32))?;
+        match run.phys {
+            Some(phys) if !run.unwritten => self.write_data(
+                self.geo.offset(phys) + within,
+                &vec![0; (block - within) as usize],
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes a file's size. Blocks beyond a smaller one are freed, in several transactions if there
+    /// are many: the inode is listed as an orphan meanwhile.
+    pub fn truncate(
+        &self,
+        ino: Ino,
+        size: u64,
+        change: &mut dyn FnMut(&mut InodeData),
+    ) -> Result<()> {
+        let inode = self.inode(ino)?;
+        let bits = self.geo.block_bits;
+        let mut first = true;
+        loop {
+            let mut h = self.begin(Credits::MAP)?;
+            let mut data = inode.data.write();
+            if first {
+                check_regular(&data)?;
+                if size > max_size(self, &data) {
+                    return Err(Error::FileTooBig);
+                }
+                let old = data.raw.size();
+                self.alloc.end_append(self, ino)?;
+                self.zero_tail(&data, old.min(size))?;
+                data.raw.set_size(size);
+                change(&mut data);
+            }
+            let from = FileBlock(size.div_ceil(1 << bits).min(u64::from(u32::MAX)) as u32);
+            let left = map::remove(&mut h, &mut data, from, 1 << 32)?;
+            match left {
+                Some(_) => h.add_orphan(&mut data)?,
+                None if !first => h.remove_orphan(&mut data)?,
+                None => {}
+            }
+            first = false;
+            h.store_synced(&inode, &mut data, true)?;
+            if left.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Clears setuid, and setgid of a group-executable file.
+pub(crate) fn clear_suid(data: &mut InodeData) {
+    let mode = data.raw.mode();
+    let mut clear = mode & 0o4000;
+    if mode & 0o2010 == 0o2010 {
+        clear |= 0o2000;
+    }
+    if clear != 0 && data.raw.file_type() == Some(FileType::Regular) {
+        data.raw.set_mode(mode & !clear);
+    }
+}

@@ -1,1 +1,286 @@
-//! (being written)
+//! The state that every part of an open file system shares: its geometry, cache, transactions,
+//! allocator and inodes.
+
+use crate::alloc::Allocator;
+use crate::cache::{Block, BlockKind, Cache};
+use crate::device::BlockDevice;
+use crate::error::{Corrupt, Error, Result};
+use crate::inode::Inodes;
+use crate::journal::Journal;
+use crate::ondisk::features::{Features, Incompat, RoCompat};
+use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
+use crate::options::OpenOptions;
+use crate::orphan::Orphans;
+use crate::types::{BlockNo, GroupNo, Ino};
+use crate::xattr::SharedBlocks;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Facts of an image that never change while it is open.
+#[derive(Clone, Debug)]
+pub(crate) struct Geometry {
+    pub block_size: u32,
+    /// log2 of the block size.
+    pub block_bits: u32,
+    pub blocks: u64,
+    pub first_data_block: u64,
+    pub blocks_per_group: u32,
+    pub groups: u32,
+    pub inodes: u32,
+    pub inodes_per_group: u32,
+    pub inode_size: u16,
+    /// First inode that is not reserved.
+    pub first_ino: u32,
+    pub want_extra_isize: u16,
+    pub desc_size: u16,
+    pub features: Features,
+    /// What metadata checksums start with.
+    pub seed: u32,
+    pub uuid: [u8; 16],
+    pub hash_seed: [u32; 4],
+    /// Hash of new directories (0 legacy, 1 half MD4, 2 TEA), without signedness.
+    pub hash_version: u8,
+    /// Whether hashes take names as unsigned bytes.
+    pub unsigned_hash: bool,
+    pub first_meta_bg: u32,
+    pub reserved_gdt_blocks: u16,
+    pub backup_bgs: [u32; 2],
+}
+
+impl Geometry {
+    /// Takes the facts from a superblock and checks that they fit each other and a device of
+    /// `device_size` bytes.
+    pub fn new(sb: &Superblock, device_size: u64) -> Result<Geometry> {
+        let bad = |what| Err(Error::Corrupt(Corrupt::new(what)));
+        if sb.magic() != MAGIC {
+            return Err(Error::NotExt4("no ext4 superblock at byte 1024".into()));
+        }
+        if sb.rev_level() > 1 {
+            return Err(Error::Unsupported(format!(
+                "format revision {} is newer than 1",
+                sb.rev_level()
+            )));
+        }
+        let Some(block_size) = sb.block_size() else {
+            return bad("superblock: block size beyond 64 KiB");
+        };
+        let features = sb.features();
+        let bigalloc = features.ro_compat.contains(RoCompat::BIGALLOC);
+        if !bigalloc && sb.log_cluster_size() != sb.log_block_size() && sb.log_cluster_size() != 0 {
+            return bad("superblock: cluster size without bigalloc");
+        }
+        let inode_size = sb.inode_size();
+        if inode_size < 128 || !inode_size.is_power_of_two() || u32::from(inode_size) > block_size {
+            return bad("superblock: inode size");
+        }
+        let bits = block_size * 8;
+        let blocks_per_group = sb.blocks_per_group();
+        let inodes_per_group = sb.inodes_per_group();
+        let inodes_per_block = block_size / u32::from(inode_size);
+        if blocks_per_group == 0
+            || (blocks_per_group > bits && !bigalloc)
+            || !blocks_per_group.is_multiple_of(8)
+        {
+            return bad("superblock: blocks per group");
+        }
+        if inodes_per_group < inodes_per_block
+            || inodes_per_group > bits
+            || !inodes_per_group.is_multiple_of(8)
+        {
+            return bad("superblock: inodes per group");
+        }
+        let first_data_block = u64::from(sb.first_data_block());
+        if first_data_block != u64::from(block_size == 1024) && !bigalloc {
+            return bad("superblock: first data block");
+        }
+        let blocks = sb.blocks_count();
+        if blocks <= first_data_block {
+            return bad("superblock: block count");
+        }
+        match blocks.checked_mul(u64::from(block_size)) {
+            Some(size) if size <= device_size => {}
+            Some(size) => {
+                return Err(Error::CutShort {
+                    expected: size,
+                    actual: device_size,
+                });
+            }
+            None => return bad("superblock: block count"),
+        }
+        let groups = (blocks - first_data_block).div_ceil(u64::from(blocks_per_group));
+        let Ok(groups) = u32::try_from(groups) else {
+            return bad("superblock: too many groups");
+        };
+        if u64::from(groups) * u64::from(inodes_per_group) != u64::from(sb.inodes_count()) {
+            return bad("superblock: inode count does not fit the groups");
+        }
+        let desc_size = sb.desc_size();
+        let wide = features.incompat.contains(Incompat::BIT64);
+        if wide
+            && (desc_size < 64 || !desc_size.is_power_of_two() || u32::from(desc_size) > block_size)
+        {
+            return bad("superblock: descriptor size");
+        }
+        let first_ino = sb.first_ino();
+        if first_ino < 11 || first_ino > sb.inodes_count() {
+            return bad("superblock: first inode");
+        }
+        if usize::from(sb.reserved_gdt_blocks()) > block_size as usize / 4 {
+            return bad("superblock: reserved descriptor blocks");
+        }
+        if sb.log_groups_per_flex() > 31 {
+            return bad("superblock: flex group size");
+        }
+        let room = inode_size.saturating_sub(128);
+        Ok(Geometry {
+            block_size,
+            block_bits: block_size.trailing_zeros(),
+            blocks,
+            first_data_block,
+            blocks_per_group,
+            groups,
+            inodes: sb.inodes_count(),
+            inodes_per_group,
+            inode_size,
+            first_ino,
+            want_extra_isize: match sb.want_extra_isize() {
+                0 => 32.min(room),
+                want if want <= room && want % 4 == 0 => want.max(32.min(room)),
+                _ => 32.min(room),
+            },
+            desc_size,
+            features,
+            seed: sb.checksum_seed(),
+            uuid: sb.uuid(),
+            hash_seed: sb.hash_seed(),
+            hash_version: sb.def_hash_version().min(2),
+            unsigned_hash: sb.flags() & FLAG_UNSIGNED_HASH != 0,
+            first_meta_bg: sb.first_meta_bg(),
+            reserved_gdt_blocks: sb.reserved_gdt_blocks(),
+            backup_bgs: [sb.backup_bg0(), sb.backup_bg1()],
+        })
+    }
+
+    pub fn has_csum(&self) -> bool {
+        self.features.ro_compat.contains(RoCompat::METADATA_CSUM)
+    }
+
+    /// Whether groups carry checksums and the uninit flags mean something.
+    pub fn has_group_csum(&self) -> bool {
+        self.features
+            .ro_compat
+            .intersects(RoCompat::METADATA_CSUM | RoCompat::GDT_CSUM)
+    }
+
+    /// Fails unless blocks `start..start + len` are inside the file system, behind the boot block.
+    pub fn check_blocks(&self, start: BlockNo, len: u64) -> Result<()> {
+        match start.0.checked_add(len) {
+            Some(end) if end <= self.blocks && start.0 >= self.first_data_block.max(1) => Ok(()),
+            _ => Err(Corrupt::new("block number out of range")
+                .block(start)
+                .into()),
+        }
+    }
+
+    /// The group a block is in.
+    pub fn group_of(&self, block: BlockNo) -> GroupNo {
+        let group =
+            block.0.saturating_sub(self.first_data_block) / u64::from(self.blocks_per_group);
+        GroupNo(
+            u32::try_from(group)
+                .unwrap_or(u32::MAX)
+                .min(self.groups - 1),
+        )
+    }
+
+    /// The first block of a group.
+    pub fn group_start(&self, group: GroupNo) -> BlockNo {
+        BlockNo(self.first_data_block + u64::from(group.0) * u64::from(self.blocks_per_group))
+    }
+
+    /// How many blocks a group has: fewer in the last one.
+    pub fn group_len(&self, group: GroupNo) -> u32 {
+        let left = self.blocks - self.group_start(group).0;
+        left.min(u64::from(self.blocks_per_group)) as u32
+    }
+
+    /// The group of an inode, and the inode's number in it, from 0.
+    pub fn inode_place(&self, ino: Ino) -> Result<(GroupNo, u32)> {
+        if ino.0 == 0 || ino.0 > self.inodes {
+            return Err(Corrupt::new("inode number out of range").ino(ino).into());
+        }
+        let index = ino.0 - 1;
+        Ok((
+            GroupNo(index / self.inodes_per_group),
+            index % self.inodes_per_group,
+        ))
+    }
+
+    /// Bytes from the start of the image to a block.
+    pub fn offset(&self, block: BlockNo) -> u64 {
+        block.0 << self.block_bits
+    }
+
+    /// How many blocks `bytes` take, rounded up.
+    pub fn blocks_for(&self, bytes: u64) -> u64 {
+        bytes.div_ceil(u64::from(self.block_size))
+    }
+}
+
+/// An open file system.
+pub(crate) struct Fs {
+    pub geo: Geometry,
+    pub dev: Arc<dyn BlockDevice>,
+    pub options: OpenOptions,
+    pub cache: Cache,
+    pub journal: Journal,
+    pub alloc: Allocator,
+    pub inodes: Inodes,
+    pub xattrs: SharedBlocks,
+    pub orphans: Orphans,
+    /// Taken first by every rename: directories move under it only.
+    pub renames: Mutex<()>,
+    pub sb: Mutex<Superblock>,
+    /// Set when an error made further writing unsafe.
+    pub aborted: AtomicBool,
+}
+
+impl Fs {
+    /// A metadata block, read and checked the first time.
+    pub fn read_block(&self, no: BlockNo, kind: BlockKind) -> Result<Arc<Block>> {
+        self.cache.read(&self.geo, &*self.dev, no, kind)
+    }
+
+    /// Reads file data; `len` of `buf` need not be whole blocks.
+    pub fn read_data(&self, at: u64, buf: &mut [u8]) -> Result<()> {
+        self.dev
+            .read_at(buf, at)
+            .map_err(|e| Error::io(format!("reading {} bytes at {at}", buf.len()), e))
+    }
+
+    /// Writes file data.
+    pub fn write_data(&self, at: u64, data: &[u8]) -> Result<()> {
+        self.dev
+            .write_at(data, at)
+            .map_err(|e| Error::io(format!("writing {} bytes at {at}", data.len()), e))
+    }
+
+    pub fn flush(&self) -> Result<()> {
+        self.dev
+            .flush()
+            .map_err(|e| Error::io("syncing the image", e))
+    }
+
+    /// Fails when the volume must not be written.
+    pub fn check_writable(&self) -> Result<()> {
+        if self.options.read_only || self.aborted.load(Ordering::Acquire) {
+            return Err(Error::ReadOnly);
+        }
+        Ok(())
+    }
+
+    pub fn has_extents(&self) -> bool {
+        self.geo.features.incompat.contains(Incompat::EXTENTS)
+    }
+}

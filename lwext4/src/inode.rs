@@ -1,1 +1,353 @@
-//! (being written)
+//! Inodes in memory: one object per inode in use, each with its own lock.
+//!
+//! Every operation stores the inode it changed into its inode-table block before its handle ends, so
+//! an object that nobody refers to can be dropped: it holds nothing that the table does not.
+
+use crate::attr::Attr;
+use crate::cache::{BlockKind, Owner};
+use crate::error::{Corrupt, Error, Result};
+use crate::fs::Fs;
+use crate::journal::Handle;
+use crate::ondisk::inode::{InodeFlags, RawInode};
+use crate::types::{BlockNo, FileType, Ino, Timestamp, TxnId};
+use parking_lot::{Mutex, RwLock};
+use std::collections::{HashMap, VecDeque};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// Names an inode has room to count; a directory beyond it counts 1 (feature dir_nlink).
+pub(crate) const LINK_MAX: u16 = 65_000;
+
+/// An inode in memory.
+pub(crate) struct Inode {
+    pub ino: Ino,
+    pub data: RwLock<InodeData>,
+    /// The last transaction that changed the inode, 0 for none.
+    pub sync_tid: AtomicU32,
+    /// The last transaction that changed what is needed to read the data, 0 for none.
+    pub datasync_tid: AtomicU32,
+    referenced: AtomicBool,
+}
+
+/// What an inode's lock protects. Derefs to the bytes on disk.
+#[derive(Debug)]
+pub(crate) struct InodeData {
+    pub ino: Ino,
+    pub raw: RawInode,
+    /// Where the inode is: a block of the inode table, and the byte in it.
+    table: (BlockNo, usize),
+}
+
+impl Deref for InodeData {
+    type Target = RawInode;
+    fn deref(&self) -> &RawInode {
+        &self.raw
+    }
+}
+
+impl DerefMut for InodeData {
+    fn deref_mut(&mut self) -> &mut RawInode {
+        &mut self.raw
+    }
+}
+
+impl InodeData {
+    /// What the checksums of the inode's blocks start with.
+    pub fn owner(&self, fs: &Fs) -> Owner {
+        Owner::new(&fs.geo, self.ino, self.raw.generation())
+    }
+
+    /// Adds to (or takes from) the blocks the inode accounts for, in file-system blocks.
+    pub fn add_blocks(&mut self, fs: &Fs, blocks: i64) {
+        let per_block = i64::from(fs.geo.block_size / 512);
+        let sectors = self.raw.sectors(fs.geo.block_size);
+        let sectors = sectors.saturating_add_signed(blocks.saturating_mul(per_block));
+        self.raw.set_sectors(sectors, fs.geo.block_size);
+    }
+
+    /// Hard links: 0 when a new inode was never linked or the last name is gone. A directory whose
+    /// count overflowed says 1.
+    pub fn nlink(&self) -> u32 {
+        u32::from(self.raw.links_count())
+    }
+
+    /// Sets the change time, and the data's modification time too if `modified`.
+    pub fn touch(&mut self, now: Timestamp, modified: bool) {
+        self.raw.set_ctime(now);
+        if modified {
+            self.raw.set_mtime(now);
+        }
+    }
+
+    /// The attributes.
+    pub fn attr(&self, fs: &Fs) -> Result<Attr> {
+        let raw = &self.raw;
+        let Some(file_type) = raw.file_type() else {
+            return Err(Corrupt::new("inode has no file type").ino(self.ino).into());
+        };
+        let device = match file_type {
+            FileType::CharDevice | FileType::BlockDevice => raw.device(),
+            _ => (0, 0),
+        };
+        Ok(Attr {
+            ino: self.ino,
+            generation: raw.generation(),
+            file_type,
+            perm: raw.mode() & 0o7777,
+            nlink: self.nlink(),
+            uid: raw.uid(),
+            gid: raw.gid(),
+            size: raw.size(),
+            sectors: raw.sectors(fs.geo.block_size),
+            device,
+            atime: raw.atime(),
+            mtime: raw.mtime(),
+            ctime: raw.ctime(),
+            crtime: raw.crtime(),
+            flags: raw.flags().bits(),
+            projid: raw.projid(),
+        })
+    }
+
+    /// Fails unless the inode is a directory with a name: one that was removed has no entries, not
+    /// even blocks that could be read.
+    pub fn check_dir(&self) -> Result<()> {
+        if !self.raw.is_dir() {
+            Err(Error::NotADirectory)
+        } else if self.raw.links_count() == 0 {
+            Err(Error::NotFound)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Handle<'_> {
+    /// Writes the inode into its table block.
+    pub fn store(&mut self, inode: &mut InodeData) -> Result<()> {
+        if self.fs().orphans.contains(inode.ino) {
+            self.with_orphan_pointer(inode, Self::store_now)
+        } else {
+            self.store_now(inode)
+        }
+    }
+
+    fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
+        let fs = self.fs();
+        if fs.geo.has_csum() {
+            inode.raw.seal(fs.geo.seed, inode.ino);
+        }
+        let (no, at) = inode.table;
+        let block = fs.read_block(no, BlockKind::InodeTable)?;
+        let bytes = inode.raw.as_bytes();
+        self.modify(&block, |table| {
+            table[at..at + bytes.len()].copy_from_slice(bytes)
+        });
+        Ok(())
+    }
+
+    /// [`Self::store`], and notes for fsync which transaction it was. `data`: the size or the map
+    /// changed, so that even fdatasync needs it.
+    pub fn store_synced(
+        &mut self,
+        inode: &Inode,
+        data: &mut InodeData,
+        for_data: bool,
+    ) -> Result<()> {
+        self.store(data)?;
+        inode.sync_tid.store(self.tid().0, Ordering::Relaxed);
+        if for_data {
+            inode.datasync_tid.store(self.tid().0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+const SHARDS: usize = 16;
+const SHARD_LIMIT: usize = 512;
+
+#[derive(Default)]
+struct Shard {
+    inodes: HashMap<Ino, Arc<Inode>>,
+    clock: VecDeque<Ino>,
+    /// How often callers hold each inode: see [`crate::Entry`].
+    holds: HashMap<Ino, u32>,
+}
+
+/// All inodes in memory, and the holds on inodes.
+pub(crate) struct Inodes {
+    shards: Vec<Mutex<Shard>>,
+}
+
+impl Inodes {
+    pub fn new() -> Inodes {
+        Inodes {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    fn shard(&self, ino: Ino) -> &Mutex<Shard> {
+        &self.shards[ino.0 as usize % SHARDS]
+    }
+
+    /// Takes one hold.
+    pub fn hold(&self, ino: Ino) {
+        let mut shard = self.shard(ino).lock();
+        let count = shard.holds.entry(ino).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    /// Gives back `count` holds; whether none is left.
+    pub fn unhold(&self, ino: Ino, count: u64) -> bool {
+        let mut shard = self.shard(ino).lock();
+        let Some(held) = shard.holds.get_mut(&ino) else {
+            return true;
+        };
+        *held = held.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        if *held > 0 {
+            return false;
+        }
+        shard.holds.remove(&ino);
+        if shard.holds.len() * 4 < shard.holds.capacity() && shard.holds.capacity() > 1024 {
+            shard.holds.shrink_to_fit();
+        }
+        true
+    }
+
+    /// Whether anyone holds the inode.
+    pub fn is_held(&self, ino: Ino) -> bool {
+        self.shard(ino).lock().holds.contains_key(&ino)
+    }
+
+    fn insert(&self, shard: &mut Shard, inode: Arc<Inode>, committed: TxnId) {
+        let mut turns = if shard.inodes.len() >= SHARD_LIMIT {
+            4
+        } else {
+            0
+        };
+        while turns > 0 {
+            turns -= 1;
+            let Some(ino) = shard.clock.pop_front() else {
+                break;
+            };
+            let Some(old) = shard.inodes.get(&ino) else {
+                continue;
+            };
+            let tid = TxnId(old.sync_tid.load(Ordering::Relaxed));
+            // An inode whose change is not committed must stay: fsync asks it for the transaction.
+            let busy = Arc::strong_count(old) > 1 || (tid.0 != 0 && tid.is_after(committed));
+            if busy || old.referenced.swap(false, Ordering::Relaxed) {
+                shard.clock.push_back(ino);
+            } else {
+                shard.inodes.remove(&ino);
+            }
+        }
+        shard.clock.push_back(inode.ino);
+        shard.inodes.insert(inode.ino, inode);
+    }
+
+    /// Drops the object of an inode that was freed.
+    pub fn remove(&self, ino: Ino) {
+        self.shard(ino).lock().inodes.remove(&ino);
+    }
+}
+
+impl Fs {
+    /// The inode, in use: one without links and type is [`Error::NotFound`] unless an orphan.
+    pub fn inode(&self, ino: Ino) -> Result<Arc<Inode>> {
+        let mut shard = self.inodes.shard(ino).lock();
+        if let Some(inode) = shard.inodes.get(&ino) {
+            inode.referenced.store(true, Ordering::Relaxed);
+            return Ok(inode.clone());
+        }
+        let data = self.load_inode(ino)?;
+        if data.raw.links_count() == 0
+            && (data.raw.mode() == 0 || data.raw.dtime() != 0 && !self.inodes_is_orphan(&data))
+        {
+            return Err(Error::NotFound);
+        }
+        let inode = Arc::new(Inode {
+            ino,
+            data: RwLock::new(data),
+            sync_tid: AtomicU32::new(0),
+            datasync_tid: AtomicU32::new(0),
+            referenced: AtomicBool::new(true),
+        });
+        self.inodes
+            .insert(&mut shard, inode.clone(), self.journal.committed());
+        Ok(inode)
+    }
+
+    /// An orphan's deletion time is another inode's number, so small; a deleted inode's is a time.
+    fn inodes_is_orphan(&self, data: &InodeData) -> bool {
+        data.raw.mode() != 0 && data.raw.dtime() <= self.geo.inodes
+    }
+
+    /// Reads an inode's bytes and checks them.
+    pub fn load_inode(&self, ino: Ino) -> Result<InodeData> {
+        let table = self.alloc.inode_location(self, ino)?;
+        let block = self.read_block(table.0, BlockKind::InodeTable)?;
+        let size = usize::from(self.geo.inode_size);
+        let raw = RawInode::from_bytes(&block.bytes()[table.1..table.1 + size]);
+        let bad = |what| Err(Corrupt::new(what).ino(ino).block(table.0).into());
+        if self.geo.has_csum() && !raw.verify(self.geo.seed, ino) {
+            // A table block that was never written holds zeroes, and no checksum.
+            if raw.as_bytes().iter().any(|&b| b != 0) {
+                return bad("inode checksum");
+            }
+        }
+        let room = size - 128;
+        let extra = usize::from(raw.extra_isize());
+        if room > 0 && (extra > room || extra % 4 != 0) {
+            return bad("inode's extra size");
+        }
+        if raw.mode() != 0 && raw.links_count() != 0 && raw.file_type().is_none() {
+            return bad("inode has no file type");
+        }
+        let limit = (1u64 << 32) << self.geo.block_bits;
+        if raw.size() > limit.min(i64::MAX as u64) {
+            return bad("inode's size");
+        }
+        Ok(InodeData { ino, raw, table })
+    }
+
+    /// Puts a new inode, just allocated, into memory. The caller stores it.
+    pub fn new_inode(&self, ino: Ino, raw: RawInode) -> Result<Arc<Inode>> {
+        let table = self.alloc.inode_location(self, ino)?;
+        let inode = Arc::new(Inode {
+            ino,
+            data: RwLock::new(InodeData { ino, raw, table }),
+            sync_tid: AtomicU32::new(0),
+            datasync_tid: AtomicU32::new(0),
+            referenced: AtomicBool::new(true),
+        });
+        let mut shard = self.inodes.shard(ino).lock();
+        shard.inodes.remove(&ino);
+        self.inodes
+            .insert(&mut shard, inode.clone(), self.journal.committed());
+        Ok(inode)
+    }
+
+    /// The flags a new inode takes over from its directory.
+    pub fn inherited_flags(parent: &RawInode, is_dir: bool, is_regular: bool) -> InodeFlags {
+        let inherit = InodeFlags::SECRM
+            | InodeFlags::UNRM
+            | InodeFlags::COMPR
+            | InodeFlags::SYNC
+            | InodeFlags::NODUMP
+            | InodeFlags::NOATIME
+            | InodeFlags::NOTAIL
+            | InodeFlags::DIRSYNC
+            | InodeFlags::PROJINHERIT
+            | InodeFlags::JOURNAL_DATA;
+        let mut flags = parent.flags() & inherit;
+        if !is_dir {
+            flags -= InodeFlags::DIRSYNC | InodeFlags::TOPDIR | InodeFlags::PROJINHERIT;
+            if !is_regular {
+                flags &= InodeFlags::NODUMP | InodeFlags::NOATIME;
+            }
+        }
+        flags
+    }
+}

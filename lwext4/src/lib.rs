@@ -1,13 +1,32 @@
 //! lwext4: a journaling ext4 engine in safe Rust, for programs that edit images without the kernel.
 #![forbid(unsafe_code)]
 
+mod acl;
+mod alloc;
 pub mod attr;
+mod cache;
 pub mod device;
+mod dir;
 pub mod error;
+mod file;
+pub mod format;
+mod fs;
+mod inode;
+mod journal;
+mod map;
 pub mod ondisk;
+mod ops;
+mod options;
+mod orphan;
 pub mod types;
+mod volume;
+mod xattr;
 
 pub use attr::*;
 pub use device::{BlockDevice, FileDevice, MemDevice};
 pub use error::{Corrupt, Error, Result};
+pub use file::WriteMode;
+pub use format::{Erase, FeatureEdits, FormatOptions, FormatReport, JournalSize, format};
+pub use options::{Durability, FsyncMode, OpenOptions};
 pub use types::*;
+pub use volume::Volume;

@@ -1,1 +1,159 @@
-//! (being written)
+//! Where free blocks and inodes are, and who gets them.
+//!
+//! Each group has a mutex; everything about a group's bitmaps and counts happens under it. Groups are
+//! loaded when first needed: opening a large image costs what opening a small one does.
+
+mod bitmap;
+mod blocks;
+mod group;
+mod inodes;
+
+pub(crate) use group::base_blocks;
+
+use crate::cache::Block;
+use crate::error::Result;
+use crate::fs::Fs;
+use crate::journal::Freed;
+use crate::types::{BlockNo, GroupNo, Ino};
+use group::Group;
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A run of free blocks kept for a file that grows by appending.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    ino: Ino,
+    start: BlockNo,
+    len: u32,
+}
+
+/// The allocator of one file system.
+#[derive(Debug)]
+pub(crate) struct Allocator {
+    groups: Vec<Mutex<Option<Box<Group>>>>,
+    free_blocks: AtomicU64,
+    free_inodes: AtomicU32,
+    /// Blocks freed by transactions that are not on disk yet.
+    freed_held: AtomicU64,
+    windows: Mutex<VecDeque<Window>>,
+    /// Where the search for a group of a new top-level directory starts.
+    next_dir_group: AtomicU32,
+}
+
+impl Allocator {
+    /// An allocator for `groups` groups that starts from the superblock's counts.
+    pub fn new(groups: u32, free_blocks: u64, free_inodes: u32) -> Allocator {
+        Allocator {
+            groups: (0..groups).map(|_| Mutex::new(None)).collect(),
+            free_blocks: AtomicU64::new(free_blocks),
+            free_inodes: AtomicU32::new(free_inodes),
+            freed_held: AtomicU64::new(0),
+            windows: Mutex::new(VecDeque::new()),
+            next_dir_group: AtomicU32::new(0),
+        }
+    }
+
+    /// A group, locked and loaded.
+    fn group(&self, fs: &Fs, no: GroupNo) -> Result<MappedMutexGuard<'_, Group>> {
+        let index = (no.0 as usize).min(self.groups.len() - 1);
+        let mut slot = self.groups[index].lock();
+        if slot.is_none() {
+            *slot = Some(Box::new(Group::load(fs, no)?));
+        }
+        match MutexGuard::try_map(slot, |slot| slot.as_deref_mut()) {
+            Ok(group) => Ok(group),
+            Err(_) => Err(crate::error::Corrupt::new("group is not loaded")
+                .group(no)
+                .into()),
+        }
+    }
+
+    /// Free blocks in all.
+    pub fn free_blocks_count(&self) -> u64 {
+        self.free_blocks.load(Ordering::Relaxed)
+    }
+
+    /// Free inodes in all.
+    pub fn free_inodes_count(&self) -> u32 {
+        self.free_inodes.load(Ordering::Relaxed)
+    }
+
+    /// Counts free blocks and inodes from the descriptors: after a recovery, the superblock's own
+    /// counts may be old.
+    pub fn recount(&self, fs: &Fs) -> Result<()> {
+        let (mut blocks, mut inodes) = (0u64, 0u32);
+        for no in 0..fs.geo.groups {
+            let group = self.group(fs, GroupNo(no))?;
+            blocks += u64::from(group.desc.free_blocks);
+            inodes = inodes.saturating_add(group.desc.free_inodes);
+        }
+        self.free_blocks.store(blocks, Ordering::Relaxed);
+        self.free_inodes.store(inodes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether blocks wait for a commit before they can be used again.
+    pub fn waits_for_commit(&self) -> bool {
+        self.freed_held.load(Ordering::Relaxed) > 0
+    }
+
+    /// The first block of the inode's group: where its data should be when nothing better is known.
+    pub fn goal_for_inode(&self, fs: &Fs, ino: Ino) -> BlockNo {
+        let group = GroupNo(ino.0.saturating_sub(1) / fs.geo.inodes_per_group);
+        fs.geo.group_start(GroupNo(group.0.min(fs.geo.groups - 1)))
+    }
+
+    /// Makes blocks available that a transaction freed, now that it is on disk.
+    pub fn release(&self, fs: &Fs, freed: &[Freed]) -> Result<()> {
+        for run in freed {
+            self.freed_held
+                .fetch_sub(u64::from(run.len), Ordering::Relaxed);
+            self.each_group(fs, run.start, run.len, |group, start, len| {
+                group.hold(&fs.geo, start, len, false);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Brings the descriptors of changed groups up to date while a transaction is sealed: the blocks
+    /// to write.
+    pub fn seal(&self, fs: &Fs, groups: impl Iterator<Item = GroupNo>) -> Result<Vec<Arc<Block>>> {
+        let mut blocks: Vec<Arc<Block>> = Vec::new();
+        for no in groups {
+            let block = self.group(fs, no)?.seal(fs)?;
+            if blocks.last().is_none_or(|last| last.no != block.no) {
+                blocks.push(block);
+            }
+        }
+        // Neighbouring groups share a block, except with meta groups.
+        blocks.sort_by_key(|block| block.no);
+        blocks.dedup_by_key(|block| block.no);
+        Ok(blocks)
+    }
+
+    /// Calls `each` with every group that the run of blocks touches, and the part of the run in it
+    /// (relative to the group's start).
+    fn each_group(
+        &self,
+        fs: &Fs,
+        start: BlockNo,
+        len: u32,
+        mut each: impl FnMut(&mut Group, u32, u32) -> Result<()>,
+    ) -> Result<()> {
+        fs.geo.check_blocks(start, u64::from(len))?;
+        let mut at = start.0;
+        let end = start.0 + u64::from(len);
+        while at < end {
+            let no = fs.geo.group_of(BlockNo(at));
+            let first = fs.geo.group_start(no).0;
+            let piece = end.min(first + u64::from(fs.geo.group_len(no))) - at;
+            let mut group = self.group(fs, no)?;
+            each(&mut group, (at - first) as u32, piece as u32)?;
+            at += piece;
+        }
+        Ok(())
+    }
+}

@@ -29,7 +29,7 @@ pub trait BlockDevice: Send + Sync {
     /// Makes `len` bytes at `offset` read as zeroes, giving their space back to the host where that
     /// is possible.
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
-        const ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut done = 0;
         while done < len {
             let n = (len - done).min(ZEROES.len() as u64);

@@ -1,1 +1,181 @@
-//! (being written)
+//! Transactions: every change of metadata is part of one, and a transaction is on disk entirely or
+//! not at all.
+//!
+//! - [`Handle`]: one operation's part of the running transaction (`transaction.rs`);
+//! - sealing, writing and checkpointing a transaction (`commit.rs`);
+//! - the log on disk (`file.rs`, `log.rs`) and its replay (`walk.rs`, `recovery.rs`,
+//!   `overlay.rs`, `fast_commit.rs`).
+
+mod append;
+mod commit;
+mod fast_commit;
+pub(crate) mod file;
+pub(crate) mod log;
+pub(crate) mod overlay;
+pub(crate) mod recovery;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod walk;
+
+pub(crate) use commit::{commit, commit_loop, write_home};
+pub(crate) use transaction::{Credits, Handle};
+
+use crate::cache::Block;
+use crate::error::{Error, Result};
+use crate::types::{BlockNo, GroupNo, TxnId};
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// Blocks that a transaction freed: `len` from `start` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Freed {
+    pub start: BlockNo,
+    pub len: u32,
+}
+
+/// The transaction that operations join.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub tid: TxnId,
+    /// Blocks changed in it. A block that was freed since is skipped: its `joined` says so.
+    pub blocks: Vec<Arc<Block>>,
+    /// Groups whose descriptor or bitmaps changed.
+    pub groups: BTreeSet<GroupNo>,
+    /// Freed blocks: nobody may use them before the transaction is on disk.
+    pub freed: Vec<Freed>,
+    /// Freed metadata blocks: replaying older copies would overwrite what is there then.
+    pub revoked: HashSet<BlockNo>,
+    /// Blocks that running operations may still add.
+    pub reserved: u32,
+    /// Its commit was asked for because it is filling up.
+    pub asked: bool,
+}
+
+impl Running {
+    fn new(tid: TxnId) -> Running {
+        Running {
+            tid,
+            blocks: Vec::new(),
+            groups: BTreeSet::new(),
+            freed: Vec::new(),
+            revoked: HashSet::new(),
+            reserved: 0,
+            asked: false,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.groups.is_empty() && self.freed.is_empty()
+    }
+
+    /// Blocks that committing now would write, about.
+    fn size(&self) -> usize {
+        self.blocks.len() + self.groups.len()
+    }
+}
+
+/// How far commits have come, and what callers wait for.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Everything up to this transaction is on disk.
+    pub committed: TxnId,
+    /// Everything up to this transaction is wanted on disk now.
+    pub requested: TxnId,
+    /// A checkpoint is wanted: commit, write everything home, empty the log.
+    pub checkpoint: bool,
+    /// The commit thread is to end.
+    pub stop: bool,
+    /// Why nothing is written any more.
+    pub failed: Option<String>,
+}
+
+/// A committed block that is in the log but not yet in its place.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub bytes: Arc<Vec<u8>>,
+    /// Keeps the block in the cache: the device still has its old content.
+    pub _block: Arc<Block>,
+}
+
+/// The transactions of one volume.
+pub(crate) struct Journal {
+    /// Held shared by every handle, exclusively while a transaction is sealed.
+    pub barrier: RwLock<()>,
+    pub running: Mutex<Running>,
+    pub progress: Mutex<Progress>,
+    /// Wakes the commit thread.
+    pub wanted: Condvar,
+    /// Wakes those who wait for a commit.
+    pub done: Condvar,
+    /// The journal on disk, unless the volume writes without one.
+    pub log: Option<log::Log>,
+    pub pending: Mutex<BTreeMap<BlockNo, Pending>>,
+    /// Blocks that a transaction may have at most.
+    pub max_blocks: u32,
+}
+
+impl Journal {
+    /// `first` is the sequence number of the first transaction.
+    pub fn new(log: Option<log::Log>, first: TxnId, max_blocks: u32) -> Journal {
+        let last = TxnId(first.0.wrapping_sub(1));
+        Journal {
+            barrier: RwLock::new(()),
+            running: Mutex::new(Running::new(first)),
+            progress: Mutex::new(Progress {
+                committed: last,
+                requested: last,
+                checkpoint: false,
+                stop: false,
+                failed: None,
+            }),
+            wanted: Condvar::new(),
+            done: Condvar::new(),
+            log,
+            pending: Mutex::new(BTreeMap::new()),
+            max_blocks,
+        }
+    }
+
+    /// The youngest transaction that is on disk.
+    pub fn committed(&self) -> TxnId {
+        self.progress.lock().committed
+    }
+
+    /// Returns when transaction `tid` is on disk; asks for its commit if need be.
+    pub fn wait_for(&self, tid: TxnId) -> Result<()> {
+        let mut progress = self.progress.lock();
+        loop {
+            if let Some(why) = &progress.failed {
+                return Err(Error::io("committing", std::io::Error::other(why.clone())));
+            }
+            if !tid.is_after(progress.committed) {
+                return Ok(());
+            }
+            if progress.stop {
+                return Err(Error::ReadOnly);
+            }
+            if tid.is_after(progress.requested) {
+                progress.requested = tid;
+            }
+            self.wanted.notify_one();
+            self.done.wait(&mut progress);
+        }
+    }
+
+    /// Returns when everything done before the call is on disk.
+    pub fn commit_all(&self) -> Result<()> {
+        let (tid, empty) = {
+            // The barrier waits for operations under way, so that their handles are counted.
+            let _barrier = self.barrier.write();
+            let running = self.running.lock();
+            (running.tid, running.is_empty())
+        };
+        self.wait_for(if empty {
+            TxnId(tid.0.wrapping_sub(1))
+        } else {
+            tid
+        })
+    }
+}

@@ -1,1 +1,267 @@
-//! (being written)
+//! Where a file's blocks are: file block → block on disk.
+//!
+//! A file maps its blocks by a tree of extents ([`extents`]), or, in ext2 and ext3 files, by blocks
+//! of block numbers ([`indirect`]). The functions here work on both.
+//!
+//! None of them stores the inode: a caller that changes the map stores it before its handle ends.
+//! Where a function fails for want of space, the map is what it was.
+
+mod extents;
+mod indirect;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Corrupt, Error, Result};
+use crate::fs::Fs;
+use crate::inode::InodeData;
+use crate::journal::Handle;
+use crate::ondisk::extent;
+use crate::ondisk::inode::{InodeFlags, RawInode};
+use crate::types::{BlockNo, FileBlock, FileType};
+
+/// Behind the last file block that there can be. The largest number is no block: a file's length in
+/// blocks must fit 32 bits.
+const END: u64 = u32::MAX as u64;
+
+/// Blocks of a file in a row that share one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// How many, from the block asked for on; at least 1. The next run may go on in the same state.
+    pub len: u32,
+    /// Where the first one is on disk, and the others behind it; `None`: a hole.
+    pub phys: Option<BlockNo>,
+    /// Allocated, but reads as zeroes.
+    pub unwritten: bool,
+}
+
+impl Run {
+    /// A hole up to file block `end` (exclusive).
+    fn hole(at: FileBlock, end: u64) -> Run {
+        let len = end.saturating_sub(u64::from(at.0)).max(1);
+        Run {
+            len: u32::try_from(len).unwrap_or(u32::MAX),
+            phys: None,
+            unwritten: false,
+        }
+    }
+}
+
+fn has_extents(inode: &RawInode) -> bool {
+    inode.flags().contains(InodeFlags::EXTENTS)
+}
+
+/// Whether the blocks of the file's content are written through the journal.
+fn is_metadata(inode: &RawInode) -> bool {
+    matches!(
+        inode.file_type(),
+        Some(FileType::Directory | FileType::Symlink)
+    ) || inode
+        .flags()
+        .intersects(InodeFlags::EA_INODE | InodeFlags::JOURNAL_DATA)
+}
+
+/// Gives a new inode an empty map: an extent tree where the image has them.
+pub(crate) fn init(fs: &Fs, inode: &mut RawInode) {
+    let extents = fs.has_extents();
+    let mut flags = inode.flags();
+    flags.set(InodeFlags::EXTENTS, extents);
+    inode.set_flags(flags);
+    inode.block_mut().fill(0);
+    if extents {
+        extent::init(inode.block_mut(), 0);
+    }
+}
+
+/// What is at a file block.
+///
+/// # Errors
+/// [`Error::Corrupt`] when the map contradicts itself; as of every function here.
+pub(crate) fn lookup(fs: &Fs, inode: &InodeData, at: FileBlock) -> Result<Run> {
+    if has_extents(inode) {
+        extents::lookup(fs, inode, at)
+    } else {
+        indirect::lookup(fs, inode, at)
+    }
+}
+
+/// Where a file block is on disk; `None` when it reads as zeroes.
+pub(crate) fn block_of(fs: &Fs, inode: &InodeData, at: FileBlock) -> Result<Option<BlockNo>> {
+    let run = lookup(fs, inode, at)?;
+    Ok(if run.unwritten { None } else { run.phys })
+}
+
+/// The first run at or behind `from` that is not a hole, and where it starts.
+pub(crate) fn next_mapped(
+    fs: &Fs,
+    inode: &InodeData,
+    from: FileBlock,
+) -> Result<Option<(FileBlock, Run)>> {
+    let mut at = from;
+    // Every node of the map ends at most two holes, and each node is a block of its own.
+    let most = fs.geo.blocks.saturating_mul(2).saturating_add(16);
+    for _ in 0..most {
+        let run = lookup(fs, inode, at)?;
+        if run.phys.is_some() {
+            return Ok(Some((at, run)));
+        }
+        match at.0.checked_add(run.len) {
+            Some(next) if u64::from(next) < END => at = FileBlock(next),
+            _ => return Ok(None),
+        }
+    }
+    Err(Corrupt::new("map has more nodes than the image has blocks")
+        .ino(inode.ino)
+        .into())
+}
+
+/// Where a new block for file block `at` should be, to be near its neighbours.
+pub(crate) fn goal(fs: &Fs, inode: &InodeData, at: FileBlock) -> Result<BlockNo> {
+    let near = if has_extents(inode) {
+        extents::goal(fs, inode, at)?
+    } else {
+        indirect::goal(fs, inode, at)?
+    };
+    Ok(match near {
+        Some(block) if fs.geo.check_blocks(block, 1).is_ok() => block,
+        _ => fs.alloc.goal_for_inode(fs, inode.ino),
+    })
+}
+
+/// Maps a hole: file blocks `at..at + len` are at `phys` and behind it, which the caller has
+/// allocated. Counts them in the inode.
+///
+/// # Errors
+/// [`Error::NoSpace`] when a node of the map finds no room, [`Error::FileTooBig`] beyond what the map
+/// can hold, [`Error::NotSupported`] for `unwritten` blocks without extents; then nothing is mapped
+/// and the blocks stay the caller's.
+pub(crate) fn insert(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    at: FileBlock,
+    phys: BlockNo,
+    len: u32,
+    unwritten: bool,
+) -> Result<()> {
+    h.fs().geo.check_blocks(phys, u64::from(len))?;
+    if u64::from(at.0) + u64::from(len) > END {
+        return Err(Error::FileTooBig);
+    }
+    if has_extents(inode) {
+        extents::insert(h, inode, at, phys, len, unwritten)
+    } else if unwritten {
+        Err(Error::NotSupported("unwritten blocks need extents"))
+    } else {
+        indirect::insert(h, inode, at, phys, len)
+    }
+}
+
+/// Allocates a block near `goal` and maps it at file block `at`, which is a hole.
+///
+/// # Errors
+/// As [`insert`]; then the block is free again.
+pub(crate) fn append_block(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    at: FileBlock,
+    goal: BlockNo,
+) -> Result<BlockNo> {
+    let fs = h.fs();
+    let (block, _) = fs.alloc.alloc_blocks(h, goal, 1)?;
+    match insert(h, inode, at, block, 1, false) {
+        Ok(()) => Ok(block),
+        Err(error) => {
+            fs.alloc.free_blocks(h, block, 1, false)?;
+            Err(error)
+        }
+    }
+}
+
+/// Says that the unwritten blocks among `at..at + len` hold data now. Written blocks and holes are
+/// left alone.
+///
+/// Where the tree would have to grow and there is no space, the rest of the extent is zeroed and
+/// becomes written too.
+pub(crate) fn set_written(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    at: FileBlock,
+    len: u32,
+) -> Result<()> {
+    if has_extents(inode) {
+        extents::convert(h, inode, at, len, false)
+    } else {
+        Ok(())
+    }
+}
+
+/// Says that the written blocks among `at..at + len` read as zeroes from now on. Unwritten blocks
+/// and holes are left alone.
+///
+/// # Errors
+/// [`Error::NotSupported`] without extents; [`Error::NoSpace`] when the tree cannot grow: then a part
+/// of the range at its start may be converted.
+pub(crate) fn set_unwritten(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    at: FileBlock,
+    len: u32,
+) -> Result<()> {
+    if has_extents(inode) {
+        extents::convert(h, inode, at, len, true)
+    } else {
+        Err(Error::NotSupported("unwritten blocks need extents"))
+    }
+}
+
+/// Unmaps file blocks `from..end` (`end` may be 1 << 32) and frees them, from the end backwards;
+/// frees nodes that become empty.
+///
+/// `None` when all is gone. `Some(end)` when the transaction is full: everything from there on is
+/// gone, and the caller stores the inode and goes on under a new handle, with that end.
+///
+/// # Errors
+/// [`Error::NoSpace`] when an extent must be split and its tree cannot grow; nothing is lost then.
+pub(crate) fn remove(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    from: FileBlock,
+    end: u64,
+) -> Result<Option<FileBlock>> {
+    let end = end.min(END);
+    if has_extents(inode) {
+        extents::remove(h, inode, from, end)
+    } else {
+        indirect::remove(h, inode, from, end)
+    }
+}
+
+/// Allocates `count` single blocks for nodes of a map, all or none.
+fn alloc_nodes(h: &mut Handle<'_>, goal: BlockNo, count: usize) -> Result<Vec<BlockNo>> {
+    let fs = h.fs();
+    let mut nodes = Vec::with_capacity(count);
+    while nodes.len() < count {
+        let goal = nodes
+            .last()
+            .map_or(goal, |last: &BlockNo| BlockNo(last.0 + 1));
+        let want = u32::try_from(count - nodes.len()).unwrap_or(1);
+        match fs.alloc.alloc_blocks(h, goal, want) {
+            Ok((start, got)) => {
+                nodes.extend((0..u64::from(got)).map(|i| BlockNo(start.0 + i)));
+            }
+            Err(error) => {
+                free_nodes(h, &nodes)?;
+                return Err(error);
+            }
+        }
+    }
+    Ok(nodes)
+}
+
+/// Gives back nodes that were never written.
+fn free_nodes(h: &mut Handle<'_>, nodes: &[BlockNo]) -> Result<()> {
+    let fs = h.fs();
+    for &node in nodes {
+        fs.alloc.free_blocks(h, node, 1, false)?;
+    }
+    Ok(())
+}

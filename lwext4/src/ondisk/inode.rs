@@ -93,7 +93,7 @@ le_fields! { RawInode {
     0x14 u32, dtime, set_dtime;
     /// Group, low 16 bits.
     0x18 u16, gid_lo, set_gid_lo;
-    /// Hard links, as stored: see [`RawInode::nlink`].
+    /// Hard links.
     0x1A u16, links_count, set_links_count;
     /// Blocks, low 32 bits.
     0x1C u32, blocks_lo, set_blocks_lo;

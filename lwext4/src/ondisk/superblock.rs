@@ -102,7 +102,7 @@ le_fields! { Superblock {
     0xE4 u32, journal_dev, set_journal_dev;
     /// Head of the orphan list: an inode, 0 when empty.
     0xE8 u32, last_orphan, set_last_orphan;
-    /// Default hash of directories: see [`crate::dir`].
+    /// Default hash of directories: 0 legacy, 1 half MD4, 2 TEA.
     0xFC u8, def_hash_version, set_def_hash_version;
     /// 1: `jnl_blocks` holds a copy of the journal inode's map.
     0xFD u8, jnl_backup_type, set_jnl_backup_type;
@@ -370,6 +370,20 @@ impl Superblock {
     /// The four words that seed directory hashes (0xEC).
     pub fn hash_seed(&self) -> [u32; 4] {
         std::array::from_fn(|i| u32::get(&self.bytes[..], 0xEC + 4 * i))
+    }
+
+    /// Sets [`Self::hash_seed`] from the bytes of a UUID, as `mke2fs -E hash_seed` does.
+    pub fn set_hash_seed(&mut self, seed: [u8; 16]) {
+        self.bytes[0xEC..0xFC].copy_from_slice(&seed);
+    }
+
+    /// The copy of the journal inode's map and size (0x10C, 17 words) that `jnl_backup_type` 1
+    /// announces: `i_block`, the size's high word, its low word.
+    pub fn set_journal_backup(&mut self, block: &[u8], size: u64) {
+        let len = block.len().min(60);
+        self.bytes[0x10C..0x10C + len].copy_from_slice(&block[..len]);
+        ((size >> 32) as u32).put(&mut self.bytes[..], 0x148);
+        (size as u32).put(&mut self.bytes[..], 0x14C);
     }
 
     /// What metadata checksums start with: the stored seed, or the CRC-32C of the UUID.

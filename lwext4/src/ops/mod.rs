@@ -1,1 +1,109 @@
-//! (being written)
+//! The operations on names and inodes, each in a transaction of its own.
+
+mod attr;
+mod create;
+mod evict;
+mod fallocate;
+mod lookup;
+mod rename;
+mod seek;
+mod unlink;
+
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::inode::{InodeData, LINK_MAX};
+use crate::ondisk::features::RoCompat;
+use crate::ondisk::inode::InodeFlags;
+
+/// The longest name, in bytes.
+pub(crate) const NAME_MAX: usize = 255;
+
+/// Fails unless `name` can be an entry's name.
+fn check_name(name: &[u8]) -> Result<()> {
+    if name.len() > NAME_MAX {
+        return Err(Error::NameTooLong);
+    }
+    if name.is_empty() || name.contains(&b'/') || name.contains(&0) {
+        return Err(Error::InvalidArgument("a file name"));
+    }
+    Ok(())
+}
+
+/// Fails for the two names that every directory has.
+fn check_not_dots(name: &[u8]) -> Result<()> {
+    if name == b"." || name == b".." {
+        Err(Error::InvalidArgument("a name of dots"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Fails unless entries may be added to the directory.
+fn check_may_add(dir: &InodeData) -> Result<()> {
+    dir.check_dir()?;
+    if dir.raw.flags().contains(InodeFlags::IMMUTABLE) {
+        return Err(Error::NotPermitted("the directory is immutable"));
+    }
+    Ok(())
+}
+
+/// Fails unless `child` may be taken out of `dir`.
+fn check_may_remove(dir: &InodeData, child: &InodeData) -> Result<()> {
+    let fixed = InodeFlags::IMMUTABLE | InodeFlags::APPEND;
+    if dir.raw.flags().intersects(fixed) || child.raw.flags().intersects(fixed) {
+        return Err(Error::NotPermitted(
+            "the file or its directory is immutable or append-only",
+        ));
+    }
+    Ok(())
+}
+
+impl Fs {
+    /// Runs an operation, and once more after a commit if it found no space but blocks are about to
+    /// become free.
+    pub fn retry_on_full<R>(&self, mut operation: impl FnMut() -> Result<R>) -> Result<R> {
+        match operation() {
+            Err(Error::NoSpace) if self.alloc.waits_for_commit() => {
+                self.journal.commit_all()?;
+                operation()
+            }
+            result => result,
+        }
+    }
+
+    /// One more subdirectory. A count that does not fit becomes 1 for good (feature dir_nlink).
+    fn add_subdir_link(&self, dir: &mut InodeData) -> Result<()> {
+        let links = dir.raw.links_count();
+        let many = self.geo.features.ro_compat.contains(RoCompat::DIR_NLINK);
+        if links == 1 && many {
+            return Ok(());
+        }
+        if links >= LINK_MAX - 1 {
+            if !many {
+                return Err(Error::TooManyLinks);
+            }
+            dir.raw.set_links_count(1);
+        } else {
+            dir.raw.set_links_count(links + 1);
+        }
+        Ok(())
+    }
+
+    /// Fails when one more subdirectory cannot be counted.
+    fn check_subdir_link(&self, dir: &InodeData) -> Result<()> {
+        let many = self.geo.features.ro_compat.contains(RoCompat::DIR_NLINK);
+        if !many && dir.raw.links_count() >= LINK_MAX - 1 {
+            Err(Error::TooManyLinks)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// One subdirectory less.
+fn drop_subdir_link(dir: &mut InodeData) {
+    let links = dir.raw.links_count();
+    if links > 2 {
+        dir.raw.set_links_count(links - 1);
+    }
+}

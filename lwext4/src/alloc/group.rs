@@ -1,0 +1,359 @@
+//! One block group: its descriptor and bitmaps, loaded when first needed.
+
+use super::bitmap::{self, Bits};
+use crate::cache::{Block, BlockKind};
+use crate::error::{Corrupt, Result};
+use crate::fs::{Fs, Geometry};
+use crate::journal::Handle;
+use crate::ondisk::checksum::crc32c;
+use crate::ondisk::features::{Compat, Incompat, RoCompat};
+use crate::ondisk::group_desc::{self, BLOCK_UNINIT, GroupDesc, INODE_UNINIT};
+use crate::types::{BlockNo, GroupNo};
+use std::sync::Arc;
+
+/// A group in memory. Its mutex (in the allocator) protects the bitmaps' bits too.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub no: GroupNo,
+    pub desc: GroupDesc,
+    desc_block: Arc<Block>,
+    desc_at: usize,
+    /// Clear bits that must not be given out: freed by transactions not yet on disk, or reserved for
+    /// a growing file.
+    pub held: Option<Box<[u64]>>,
+    pub held_count: u32,
+    /// No run of free blocks is longer than this.
+    pub max_run: u32,
+    blocks_checked: bool,
+    inodes_checked: bool,
+    /// The bitmap changed since its checksum was computed.
+    blocks_changed: bool,
+    inodes_changed: bool,
+}
+
+/// Whether a group starts with a copy of the superblock.
+fn has_super(geo: &Geometry, group: GroupNo) -> bool {
+    let n = group.0;
+    if n == 0 {
+        return true;
+    }
+    if geo.features.compat.contains(Compat::SPARSE_SUPER2) {
+        return geo.backup_bgs.contains(&n);
+    }
+    if !geo.features.ro_compat.contains(RoCompat::SPARSE_SUPER) || n == 1 {
+        return true;
+    }
+    [3u32, 5, 7].iter().any(|&base| {
+        let mut power = base;
+        while power < n {
+            power = power.saturating_mul(base);
+        }
+        power == n
+    })
+}
+
+/// Blocks that a group's superblock copy and descriptors take at its start.
+pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
+    let per_block = geo.block_size / u32::from(geo.desc_size);
+    let meta = group.0 / per_block;
+    let with_super = has_super(geo, group);
+    let mut count = u32::from(with_super);
+    if !geo.features.incompat.contains(Incompat::META_BG) || meta < geo.first_meta_bg {
+        if with_super {
+            let in_meta_bg = geo.features.incompat.contains(Incompat::META_BG);
+            let table = geo.groups.div_ceil(per_block);
+            count += if in_meta_bg {
+                table.min(geo.first_meta_bg)
+            } else {
+                table
+            };
+            count += u32::from(geo.reserved_gdt_blocks);
+        }
+    } else {
+        // The first, second and last group of a meta group hold its one block of descriptors.
+        let within = group.0 % per_block;
+        count += u32::from(within == 0 || within == 1 || within == per_block - 1);
+    }
+    count
+}
+
+/// The block that holds a group's descriptor, and the byte in it.
+fn desc_place(geo: &Geometry, group: GroupNo) -> (BlockNo, usize) {
+    let per_block = geo.block_size / u32::from(geo.desc_size);
+    let (index, within) = (group.0 / per_block, group.0 % per_block);
+    let at = within as usize * usize::from(geo.desc_size);
+    let block = if geo.features.incompat.contains(Incompat::META_BG) && index >= geo.first_meta_bg {
+        let first = GroupNo(index * per_block);
+        geo.group_start(first).0 + u64::from(has_super(geo, first))
+    } else {
+        geo.first_data_block + 1 + u64::from(index)
+    };
+    (BlockNo(block), at)
+}
+
+impl Group {
+    /// Reads and checks a group's descriptor.
+    pub fn load(fs: &Fs, no: GroupNo) -> Result<Group> {
+        let geo = &fs.geo;
+        let (block, desc_at) = desc_place(geo, no);
+        let desc_block = fs.read_block(block, BlockKind::Descriptors)?;
+        let snapshot = desc_block.bytes();
+        let bytes = &snapshot[desc_at..desc_at + usize::from(geo.desc_size)];
+        let bad = |what| Err(Corrupt::new(what).group(no).block(block).into());
+        if !group_desc::verify(&geo.features, geo.seed, &geo.uuid, no, bytes) {
+            return bad("group descriptor checksum");
+        }
+        let mut desc = GroupDesc::decode(bytes);
+        let table_len =
+            u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
+        let inside = |start: BlockNo, len: u64| {
+            geo.check_blocks(start, len).is_ok()
+                && (geo.features.incompat.contains(Incompat::FLEX_BG)
+                    || (geo.group_of(start) == no
+                        && geo.group_of(BlockNo(start.0 + len - 1)) == no))
+        };
+        if !inside(desc.block_bitmap, 1)
+            || !inside(desc.inode_bitmap, 1)
+            || !inside(desc.inode_table, table_len)
+        {
+            return bad("group descriptor: bitmap or inode table out of range");
+        }
+        if desc.free_blocks > geo.group_len(no)
+            || desc.free_inodes > geo.inodes_per_group
+            || desc.itable_unused > geo.inodes_per_group
+        {
+            return bad("group descriptor: counts");
+        }
+        if !geo.has_group_csum() {
+            desc.flags &= !(BLOCK_UNINIT | INODE_UNINIT);
+        }
+        Ok(Group {
+            no,
+            desc,
+            desc_block,
+            desc_at,
+            held: None,
+            held_count: 0,
+            max_run: u32::MAX,
+            blocks_checked: false,
+            inodes_checked: false,
+            blocks_changed: false,
+            inodes_changed: false,
+        })
+    }
+
+    /// Free blocks that may be given out.
+    pub fn available(&self) -> u32 {
+        self.desc.free_blocks.saturating_sub(self.held_count)
+    }
+
+    /// Inodes from the table's start that may be in use.
+    pub fn inodes_initialised(&self, geo: &Geometry) -> u32 {
+        if !geo.has_group_csum() {
+            geo.inodes_per_group
+        } else if self.desc.flags & INODE_UNINIT != 0 {
+            0
+        } else {
+            geo.inodes_per_group - self.desc.itable_unused
+        }
+    }
+
+    /// The block bitmap, which must be initialised ([`Self::init_blocks`]).
+    pub fn block_bitmap(&mut self, fs: &Fs) -> Result<Arc<Block>> {
+        let block = fs.read_block(self.desc.block_bitmap, BlockKind::Bitmap)?;
+        if !self.blocks_checked {
+            let bytes = block.bytes();
+            let sum = self.block_sum(&fs.geo, &bytes);
+            let own = [(self.desc.block_bitmap, 1), (self.desc.inode_bitmap, 1)];
+            let marked = own.iter().all(|&(start, len)| {
+                fs.geo.group_of(start) != self.no
+                    || bitmap::all(
+                        &bytes,
+                        (start.0 - fs.geo.group_start(self.no).0) as u32,
+                        len,
+                        true,
+                    )
+            });
+            if sum != self.stored(fs, self.desc.block_bitmap_csum, sum) || !marked {
+                return Err(Corrupt::new("block bitmap")
+                    .group(self.no)
+                    .block(block.no)
+                    .into());
+            }
+            self.blocks_checked = true;
+        }
+        Ok(block)
+    }
+
+    /// The inode bitmap.
+    pub fn inode_bitmap(&mut self, fs: &Fs) -> Result<Arc<Block>> {
+        let block = fs.read_block(self.desc.inode_bitmap, BlockKind::Bitmap)?;
+        if !self.inodes_checked {
+            let sum = self.inode_sum(&fs.geo, &block.bytes());
+            if sum != self.stored(fs, self.desc.inode_bitmap_csum, sum) {
+                return Err(Corrupt::new("inode bitmap checksum")
+                    .group(self.no)
+                    .block(block.no)
+                    .into());
+            }
+            self.inodes_checked = true;
+        }
+        Ok(block)
+    }
+
+    /// The checksum to compare with: only 16 bits are kept in small descriptors, none without the
+    /// feature (then `computed` itself).
+    fn stored(&self, fs: &Fs, stored: u32, computed: u32) -> u32 {
+        if !fs.geo.has_csum() {
+            computed
+        } else if fs.geo.desc_size >= 64 {
+            stored
+        } else {
+            stored & 0xFFFF | computed & 0xFFFF_0000
+        }
+    }
+
+    fn block_sum(&self, geo: &Geometry, bytes: &[u8]) -> u32 {
+        let len = (geo.blocks_per_group as usize / 8).min(bytes.len());
+        crc32c(geo.seed, &bytes[..len])
+    }
+
+    fn inode_sum(&self, geo: &Geometry, bytes: &[u8]) -> u32 {
+        let len = (geo.inodes_per_group as usize / 8).min(bytes.len());
+        crc32c(geo.seed, &bytes[..len])
+    }
+
+    /// Writes the block bitmap that an uninitialised group should have.
+    pub fn init_blocks(&mut self, h: &mut Handle<'_>) -> Result<()> {
+        if self.desc.flags & BLOCK_UNINIT == 0 {
+            return Ok(());
+        }
+        let geo = &h.fs().geo;
+        let start = geo.group_start(self.no).0;
+        let len = geo.group_len(self.no);
+        let mut used = vec![(0, base_blocks(geo, self.no).min(len))];
+        let table_len = geo.inodes_per_group * u32::from(geo.inode_size) / geo.block_size;
+        for (at, count) in [
+            (self.desc.block_bitmap, 1),
+            (self.desc.inode_bitmap, 1),
+            (self.desc.inode_table, table_len),
+        ] {
+            // With flex_bg they may be in other groups, or cross into the next one.
+            let first = at.0.max(start);
+            let end = (at.0 + u64::from(count)).min(start + u64::from(len));
+            if first < end {
+                used.push(((first - start) as u32, (end - first) as u32));
+            }
+        }
+        let bits = geo.block_size * 8;
+        let block = h.create_block(self.desc.block_bitmap, BlockKind::Bitmap)?;
+        h.modify(&block, |bytes| {
+            for (at, count) in used {
+                bitmap::fill(bytes, at, count, true);
+            }
+            bitmap::fill(bytes, len, bits - len, true);
+        });
+        self.desc.flags &= !BLOCK_UNINIT;
+        self.blocks_checked = true;
+        self.blocks_changed = true;
+        let free = Bits::new(&block.bytes(), None, len).count_clear();
+        if free != self.desc.free_blocks {
+            return Err(Corrupt::new("free blocks of an uninitialised group")
+                .group(self.no)
+                .into());
+        }
+        h.touch_group(self.no);
+        Ok(())
+    }
+
+    /// Writes the inode bitmap that an uninitialised group should have.
+    pub fn init_inodes(&mut self, h: &mut Handle<'_>) -> Result<()> {
+        if self.desc.flags & INODE_UNINIT == 0 {
+            return Ok(());
+        }
+        let geo = &h.fs().geo;
+        let block = h.create_block(self.desc.inode_bitmap, BlockKind::Bitmap)?;
+        let (len, bits) = (geo.inodes_per_group, geo.block_size * 8);
+        h.modify(&block, |bytes| bitmap::fill(bytes, len, bits - len, true));
+        self.desc.flags &= !INODE_UNINIT;
+        self.desc.itable_unused = geo.inodes_per_group;
+        self.inodes_checked = true;
+        self.inodes_changed = true;
+        h.touch_group(self.no);
+        Ok(())
+    }
+
+    /// Changes bits of the block bitmap.
+    pub fn mark_blocks(
+        &mut self,
+        h: &mut Handle<'_>,
+        start: u32,
+        len: u32,
+        used: bool,
+    ) -> Result<()> {
+        let block = self.block_bitmap(h.fs())?;
+        h.modify(&block, |bytes| bitmap::fill(bytes, start, len, used));
+        self.desc.free_blocks = if used {
+            self.desc.free_blocks.saturating_sub(len)
+        } else {
+            self.desc.free_blocks.saturating_add(len)
+        };
+        self.blocks_changed = true;
+        h.touch_group(self.no);
+        Ok(())
+    }
+
+    /// Changes a bit of the inode bitmap.
+    pub fn mark_inode(&mut self, h: &mut Handle<'_>, index: u32, used: bool) -> Result<()> {
+        let block = self.inode_bitmap(h.fs())?;
+        h.modify(&block, |bytes| bitmap::fill(bytes, index, 1, used));
+        self.inodes_changed = true;
+        h.touch_group(self.no);
+        Ok(())
+    }
+
+    /// Keeps clear bits from being given out, or no longer.
+    pub fn hold(&mut self, geo: &Geometry, start: u32, len: u32, hold: bool) {
+        let words = geo.blocks_per_group.div_ceil(64) as usize;
+        let held = self.held.get_or_insert_with(|| vec![0; words].into());
+        bitmap::fill_words(held, start, len, hold);
+        if hold {
+            self.held_count += len;
+        } else {
+            self.held_count = self.held_count.saturating_sub(len);
+            self.max_run = u32::MAX;
+            if self.held_count == 0 {
+                self.held = None;
+            }
+        }
+    }
+
+    /// Brings the descriptor block up to date, with all checksums. Called while the transaction is
+    /// sealed: nothing else runs. Returns the block to write.
+    pub fn seal(&mut self, fs: &Fs) -> Result<Arc<Block>> {
+        let geo = &fs.geo;
+        if geo.has_csum() {
+            if self.blocks_changed {
+                let bytes = fs
+                    .read_block(self.desc.block_bitmap, BlockKind::Bitmap)?
+                    .bytes();
+                self.desc.block_bitmap_csum = self.block_sum(geo, &bytes);
+            }
+            if self.inodes_changed {
+                let bytes = fs
+                    .read_block(self.desc.inode_bitmap, BlockKind::Bitmap)?
+                    .bytes();
+                self.desc.inode_bitmap_csum = self.inode_sum(geo, &bytes);
+            }
+        }
+        self.blocks_changed = false;
+        self.inodes_changed = false;
+        let mut inner = self.desc_block.inner.write();
+        let bytes = Arc::make_mut(&mut inner.bytes);
+        let bytes = &mut bytes[self.desc_at..self.desc_at + usize::from(geo.desc_size)];
+        self.desc.encode(bytes);
+        group_desc::seal(&geo.features, geo.seed, &geo.uuid, self.no, bytes);
+        drop(inner);
+        Ok(self.desc_block.clone())
+    }
+}

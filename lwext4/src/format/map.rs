@@ -1,0 +1,221 @@
+//! The map of a file whose blocks are all there: an extent tree or indirect blocks.
+
+use super::layout::Layout;
+use crate::error::{Error, Result};
+use crate::ondisk::Le;
+use crate::ondisk::checksum::crc32c;
+use crate::ondisk::features::Incompat;
+use std::ops::Range;
+
+/// The most blocks that one initialised extent maps.
+const MAX_EXTENT: u64 = 32768;
+const EXTENT_MAGIC: u16 = 0xF30A;
+/// Bytes of an extent node's header, and of each entry.
+const ENTRY: usize = 12;
+const ROOT_ENTRIES: usize = 4;
+
+/// A file's blocks and the map to them.
+#[derive(Debug)]
+pub(super) struct Map {
+    /// `i_block`.
+    pub root: [u8; 60],
+    /// Blocks of the map outside of the inode, with their content.
+    pub nodes: Vec<(u64, Vec<u8>)>,
+    /// The data, in the order of the file.
+    pub data: Vec<Range<u64>>,
+    /// Whether the map is an extent tree.
+    pub extents: bool,
+}
+
+impl Map {
+    /// Takes `count` blocks near `goal` and maps them. `owner_seed` is what the checksums of the
+    /// inode's blocks start with.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] when there is no room, [`Error::FileTooBig`] when the map cannot
+    /// reach that far.
+    pub fn allocate(
+        layout: &mut Layout<'_>,
+        goal: u64,
+        count: u64,
+        owner_seed: u32,
+    ) -> Result<Map> {
+        if layout
+            .geometry
+            .features
+            .incompat
+            .contains(Incompat::EXTENTS)
+        {
+            extents(layout, goal, count, owner_seed)
+        } else {
+            indirect(layout, goal, count)
+        }
+    }
+
+    /// Blocks of data and map together.
+    pub fn blocks(&self) -> u64 {
+        let data: u64 = self.data.iter().map(|run| run.end - run.start).sum();
+        data + self.nodes.len() as u64
+    }
+}
+
+/// An extent, or an index entry when `len` is `None`.
+struct Entry {
+    logical: u32,
+    physical: u64,
+    len: Option<u16>,
+}
+
+fn write_node(bytes: &mut [u8], max: usize, depth: u16, entries: &[Entry]) {
+    EXTENT_MAGIC.put(bytes, 0);
+    (entries.len() as u16).put(bytes, 2);
+    (max as u16).put(bytes, 4);
+    depth.put(bytes, 6);
+    for (i, entry) in entries.iter().enumerate() {
+        let at = ENTRY * (i + 1);
+        let (lo, hi) = (entry.physical as u32, (entry.physical >> 32) as u16);
+        entry.logical.put(bytes, at);
+        match entry.len {
+            Some(len) => {
+                len.put(bytes, at + 4);
+                hi.put(bytes, at + 6);
+                lo.put(bytes, at + 8);
+            }
+            None => {
+                lo.put(bytes, at + 4);
+                hi.put(bytes, at + 8);
+            }
+        }
+    }
+}
+
+fn extents(layout: &mut Layout<'_>, goal: u64, count: u64, owner_seed: u32) -> Result<Map> {
+    let data = layout.take(goal, count)?;
+    let mut leaves = Vec::new();
+    let mut logical: u64 = 0;
+    for run in &data {
+        let mut physical = run.start;
+        while physical < run.end {
+            let len = (run.end - physical).min(MAX_EXTENT);
+            leaves.push(Entry {
+                logical: u32::try_from(logical).map_err(|_| Error::FileTooBig)?,
+                physical,
+                len: Some(len as u16),
+            });
+            logical += len;
+            physical += len;
+        }
+    }
+    let mut map = Map {
+        root: [0; 60],
+        nodes: Vec::new(),
+        data,
+        extents: true,
+    };
+    if leaves.len() <= ROOT_ENTRIES {
+        write_node(&mut map.root, ROOT_ENTRIES, 0, &leaves);
+        return Ok(map);
+    }
+    let block_size = layout.geometry.block_size as usize;
+    let per_node = (block_size - ENTRY) / ENTRY;
+    // The map goes right before the data, where that is free.
+    let before = map
+        .data
+        .first()
+        .map_or(0, |run| run.start.saturating_sub(1));
+    let mut indexes = Vec::new();
+    for entries in leaves.chunks(per_node) {
+        let block = layout.take(before, 1)?.first().map_or(0, |run| run.start);
+        let mut bytes = vec![0; block_size];
+        write_node(&mut bytes, per_node, 0, entries);
+        if layout.geometry.metadata_csum() {
+            let tail = ENTRY * (per_node + 1);
+            crc32c(owner_seed, &bytes[..tail]).put(&mut bytes, tail);
+        }
+        indexes.push(Entry {
+            logical: entries.first().map_or(0, |entry| entry.logical),
+            physical: block,
+            len: None,
+        });
+        map.nodes.push((block, bytes));
+    }
+    if indexes.len() > ROOT_ENTRIES {
+        return Err(Error::FileTooBig);
+    }
+    write_node(&mut map.root, ROOT_ENTRIES, 1, &indexes);
+    Ok(map)
+}
+
+/// Builds a block map from blocks in the order in which the map and the data use them: each indirect
+/// block lies before what it maps.
+struct Indirect<I> {
+    blocks: I,
+    per_block: u64,
+    nodes: Vec<(u64, Vec<u8>)>,
+    data: Vec<Range<u64>>,
+}
+
+impl<I: Iterator<Item = u64>> Indirect<I> {
+    fn next(&mut self) -> Result<u64> {
+        self.blocks.next().ok_or(Error::FileTooBig)
+    }
+
+    /// Maps up to `left` data blocks through `level` levels of indirect blocks and counts them off.
+    fn subtree(&mut self, level: u32, left: &mut u64) -> Result<u32> {
+        let block = self.next()?;
+        if level == 0 {
+            *left -= 1;
+            match self.data.last_mut() {
+                Some(run) if run.end == block => run.end += 1,
+                _ => self.data.push(block..block + 1),
+            }
+        } else {
+            let mut bytes = vec![0; self.per_block as usize * 4];
+            let mut at = 0;
+            while *left > 0 && at < bytes.len() {
+                self.subtree(level - 1, left)?.put(&mut bytes, at);
+                at += 4;
+            }
+            self.nodes.push((block, bytes));
+        }
+        u32::try_from(block).map_err(|_| Error::FileTooBig)
+    }
+}
+
+fn indirect(layout: &mut Layout<'_>, goal: u64, count: u64) -> Result<Map> {
+    let per_block = u64::from(layout.geometry.block_size / 4);
+    let mut nodes = 0;
+    let mut left = count.saturating_sub(12);
+    for level in 1..=3 {
+        let here = left.min(per_block.pow(level));
+        left -= here;
+        nodes += (1..=level)
+            .map(|n| here.div_ceil(per_block.pow(n)))
+            .sum::<u64>();
+    }
+    if left > 0 {
+        return Err(Error::FileTooBig);
+    }
+    let blocks = layout.take(goal, count + nodes)?;
+    let mut build = Indirect {
+        blocks: blocks.into_iter().flatten(),
+        per_block,
+        nodes: Vec::new(),
+        data: Vec::new(),
+    };
+    let mut root = [0; 60];
+    let mut left = count;
+    for slot in 0..15_usize {
+        if left == 0 {
+            break;
+        }
+        let level = slot.saturating_sub(11) as u32;
+        build.subtree(level, &mut left)?.put(&mut root, slot * 4);
+    }
+    Ok(Map {
+        root,
+        nodes: build.nodes,
+        data: build.data,
+        extents: false,
+    })
+}

@@ -1,0 +1,284 @@
+//! Sealing a transaction, writing it to the log, and bringing it home.
+
+use super::{Freed, Pending, Running};
+use crate::cache::{Block, BlockKind};
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::options::Durability;
+use crate::types::{BlockNo, Timestamp, TxnId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Bytes of committed blocks that wait in memory for their checkpoint at most.
+const PENDING_BYTES: usize = 24 << 20;
+/// The largest single write of a checkpoint, in bytes.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// A transaction that no operation can change any more.
+struct Sealed {
+    tid: TxnId,
+    blocks: Vec<(BlockNo, Arc<Vec<u8>>, Arc<Block>)>,
+    freed: Vec<Freed>,
+    revoked: Vec<BlockNo>,
+}
+
+/// The commit thread: commits when asked, and every `commit_interval`. Ends when told to stop.
+pub(crate) fn commit_loop(fs: &Fs) {
+    let journal = &fs.journal;
+    loop {
+        let mut progress = journal.progress.lock();
+        if !progress.stop
+            && !progress.checkpoint
+            && !progress.requested.is_after(progress.committed)
+        {
+            journal
+                .wanted
+                .wait_for(&mut progress, fs.options.commit_interval);
+        }
+        if progress.failed.is_some() {
+            progress.checkpoint = false;
+            journal.done.notify_all();
+            if progress.stop {
+                return;
+            }
+            journal.wanted.wait(&mut progress);
+            continue;
+        }
+        let (stop, checkpoint) = (progress.stop, progress.checkpoint);
+        drop(progress);
+        let mut result = commit(fs);
+        if checkpoint && result.is_ok() {
+            result = write_home(fs);
+        }
+        if let Err(error) = result {
+            abort(fs, &error);
+        } else if checkpoint {
+            journal.progress.lock().checkpoint = false;
+            journal.done.notify_all();
+        }
+        if stop {
+            return;
+        }
+    }
+}
+
+/// Stops all writing: what is on disk stays as consistent as the last commit made it.
+fn abort(fs: &Fs, error: &Error) {
+    log::error!("the volume is read-only from now on: {error}");
+    fs.aborted.store(true, Ordering::Release);
+    let mut progress = fs.journal.progress.lock();
+    progress.failed = Some(error.to_string());
+    fs.journal.done.notify_all();
+}
+
+/// Commits the running transaction, unless it is empty.
+pub(crate) fn commit(fs: &Fs) -> Result<()> {
+    let journal = &fs.journal;
+    let Some(sealed) = seal(fs)? else {
+        return Ok(());
+    };
+    let barriers = fs.options.durability == Durability::Power;
+    let images: Vec<(BlockNo, Arc<Vec<u8>>)> = sealed
+        .blocks
+        .iter()
+        .map(|(no, bytes, _)| (*no, bytes.clone()))
+        .collect();
+    if let Some(log) = &journal.log {
+        if log.blocks_needed(images.len(), sealed.revoked.len()) > log.free_blocks() {
+            write_home(fs)?;
+        }
+        log.write(sealed.tid, &images, &sealed.revoked, barriers)?;
+    } else {
+        let mut sorted: Vec<_> = sealed
+            .blocks
+            .iter()
+            .map(|(no, bytes, _)| (*no, bytes))
+            .collect();
+        sorted.sort_by_key(|(no, _)| *no);
+        write_blocks(fs, sorted.into_iter())?;
+        if barriers {
+            fs.flush()?;
+        }
+    }
+    let mut pending = journal.pending.lock();
+    for no in &sealed.revoked {
+        pending.remove(no);
+    }
+    if journal.log.is_some() {
+        for (no, bytes, block) in sealed.blocks {
+            pending.insert(
+                no,
+                Pending {
+                    bytes,
+                    _block: block,
+                },
+            );
+        }
+    }
+    let full = pending.len() * fs.geo.block_size as usize > PENDING_BYTES;
+    drop(pending);
+    fs.alloc.release(fs, &sealed.freed)?;
+    journal.progress.lock().committed = sealed.tid;
+    journal.done.notify_all();
+    if full {
+        write_home(fs)?;
+    }
+    Ok(())
+}
+
+/// Ends the running transaction and starts the next. `None` when nothing changed.
+fn seal(fs: &Fs) -> Result<Option<Sealed>> {
+    let journal = &fs.journal;
+    let _barrier = journal.barrier.write();
+    let running = {
+        let mut running = journal.running.lock();
+        if running.is_empty() {
+            return Ok(None);
+        }
+        let next = Running::new(running.tid.next());
+        std::mem::replace(&mut *running, next)
+    };
+    let mut blocks = running.blocks;
+    // What follows joins the sealed transaction directly: no operation is under way.
+    let touched = fs.alloc.seal(fs, running.groups.iter().copied())?;
+    for block in touched
+        .into_iter()
+        .chain(std::iter::once(fs.seal_superblock()?))
+    {
+        let mut inner = block.inner.write();
+        if inner.joined != Some(running.tid) {
+            inner.joined = Some(running.tid);
+            drop(inner);
+            blocks.push(block);
+        }
+    }
+    let mut sealed = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        let mut inner = block.inner.write();
+        if inner.joined != Some(running.tid) {
+            continue;
+        }
+        inner.joined = None;
+        let kind = inner.kind;
+        kind.seal(
+            &fs.geo,
+            block.no,
+            Arc::make_mut(&mut inner.bytes).as_mut_slice(),
+        );
+        let bytes = inner.bytes.clone();
+        drop(inner);
+        sealed.push((block.no, bytes, block));
+    }
+    Ok(Some(Sealed {
+        tid: running.tid,
+        blocks: sealed,
+        freed: running.freed,
+        revoked: running.revoked.into_iter().collect(),
+    }))
+}
+
+/// Writes every committed block to its place, and empties the log. Only the commit thread does this,
+/// so no commit happens meanwhile.
+pub(crate) fn write_home(fs: &Fs) -> Result<()> {
+    let journal = &fs.journal;
+    let pending: BTreeMap<BlockNo, Pending> = std::mem::take(&mut *journal.pending.lock());
+    let committed = journal.committed();
+    let barriers = fs.options.durability == Durability::Power;
+    let written = write_blocks(
+        fs,
+        pending.iter().map(|(no, pending)| (*no, &pending.bytes)),
+    )
+    .and_then(|()| {
+        if barriers && !pending.is_empty() {
+            fs.flush()
+        } else {
+            Ok(())
+        }
+    })
+    .and_then(|()| match &journal.log {
+        Some(log) => log.checkpointed_through(committed, barriers),
+        None => Ok(()),
+    });
+    if written.is_err() {
+        // The log still has them, and the cache must not lose them.
+        journal.pending.lock().extend(pending);
+    }
+    written
+}
+
+/// Writes blocks to their places, neighbours in one write. Ascending order is the caller's.
+fn write_blocks<'a>(
+    fs: &Fs,
+    blocks: impl Iterator<Item = (BlockNo, &'a Arc<Vec<u8>>)>,
+) -> Result<()> {
+    let mut buffer: Vec<u8> = Vec::new();
+    let mut start = BlockNo(0);
+    let mut next = BlockNo(0);
+    let write = |start: BlockNo, buffer: &[u8]| {
+        fs.dev
+            .write_at(buffer, fs.geo.offset(start))
+            .map_err(|e| Error::io(format!("writing metadata at block {start}"), e))
+    };
+    for (no, bytes) in blocks {
+        if !buffer.is_empty() && (no != next || buffer.len() >= WRITE_BYTES) {
+            write(start, &buffer)?;
+            buffer.clear();
+        }
+        if buffer.is_empty() {
+            start = no;
+        }
+        buffer.extend_from_slice(bytes);
+        next = BlockNo(no.0 + 1);
+    }
+    if buffer.is_empty() {
+        Ok(())
+    } else {
+        write(start, &buffer)
+    }
+}
+
+impl Fs {
+    /// The block that holds the primary superblock.
+    pub fn super_block(&self) -> Result<(Arc<Block>, usize)> {
+        let (no, at) = if self.geo.block_size == 1024 {
+            (1, 0)
+        } else {
+            (0, 1024)
+        };
+        Ok((self.read_block(BlockNo(no), BlockKind::Super)?, at))
+    }
+
+    /// Brings the superblock's bytes up to date with the counts.
+    fn seal_superblock(&self) -> Result<Arc<Block>> {
+        let (block, at) = self.super_block()?;
+        let mut sb = self.sb.lock();
+        sb.set_free_blocks_count(self.alloc.free_blocks_count());
+        sb.set_free_inodes_count(self.alloc.free_inodes_count());
+        let now = Timestamp::now().secs;
+        sb.set_wtime(now as u32);
+        sb.set_wtime_hi((now >> 32) as u8);
+        if self.geo.has_csum() {
+            let sum = sb.computed_checksum();
+            sb.set_checksum(sum);
+        }
+        let mut inner = block.inner.write();
+        let bytes = Arc::make_mut(&mut inner.bytes);
+        bytes[at..at + sb.as_bytes().len()].copy_from_slice(sb.as_bytes());
+        drop(inner);
+        Ok(block)
+    }
+
+    /// Writes the superblock to its place at once, outside of any transaction: when a volume is
+    /// opened and closed.
+    pub fn write_superblock(&self) -> Result<()> {
+        let block = self.seal_superblock()?;
+        let bytes = block.bytes();
+        self.write_data(self.geo.offset(block.no), &bytes)?;
+        if self.options.durability == Durability::None {
+            Ok(())
+        } else {
+            self.flush()
+        }
+    }
+}

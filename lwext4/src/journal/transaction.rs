@@ -1,0 +1,151 @@
+//! A handle: what one operation may do to metadata.
+
+use super::{Freed, Running};
+use crate::cache::{Block, BlockKind};
+use crate::error::{Error, Result};
+use crate::fs::Fs;
+use crate::types::{BlockNo, GroupNo, TxnId};
+use parking_lot::RwLockReadGuard;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How many metadata blocks an operation may change, so that a transaction never outgrows the
+/// journal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credits(pub u32);
+
+impl Credits {
+    /// An inode and little else: attributes, with a block of extended ones.
+    pub const INODE: Credits = Credits(8);
+    /// Adding or removing a name: inodes, bitmaps, a directory that splits at every level.
+    pub const NAME: Credits = Credits(32);
+    /// Two names in two directories.
+    pub const RENAME: Credits = Credits(64);
+    /// Mapping blocks: bitmaps, an extent tree that splits at every level.
+    pub const MAP: Credits = Credits(40);
+}
+
+/// One operation's part of the running transaction. The transaction cannot be sealed before every
+/// handle is dropped. A thread has one handle at a time.
+pub(crate) struct Handle<'fs> {
+    fs: &'fs Fs,
+    tid: TxnId,
+    credits: u32,
+    _barrier: RwLockReadGuard<'fs, ()>,
+}
+
+impl Fs {
+    /// Joins the running transaction, waiting for a commit if it has no room for `credits` blocks.
+    pub fn begin(&self, credits: Credits) -> Result<Handle<'_>> {
+        self.check_writable()?;
+        let journal = &self.journal;
+        let credits = credits.0.min(journal.max_blocks);
+        loop {
+            let barrier = journal.barrier.read();
+            let mut running = journal.running.lock();
+            let used = running.size() as u32 + running.reserved;
+            if used == 0 || used + credits <= journal.max_blocks {
+                running.reserved += credits;
+                return Ok(Handle {
+                    fs: self,
+                    tid: running.tid,
+                    credits,
+                    _barrier: barrier,
+                });
+            }
+            let tid = running.tid;
+            drop(running);
+            drop(barrier);
+            journal.wait_for(tid)?;
+            if self.aborted.load(Ordering::Acquire) {
+                return Err(Error::ReadOnly);
+            }
+        }
+    }
+}
+
+impl Drop for Handle<'_> {
+    fn drop(&mut self) {
+        let journal = &self.fs.journal;
+        let mut running = journal.running.lock();
+        running.reserved = running.reserved.saturating_sub(self.credits);
+        // Start writing before the transaction is full, so that nobody has to wait.
+        if running.size() as u32 >= journal.max_blocks / 2 && !running.asked {
+            running.asked = true;
+            drop(running);
+            let mut progress = journal.progress.lock();
+            if self.tid.is_after(progress.requested) {
+                progress.requested = self.tid;
+            }
+            journal.wanted.notify_one();
+        }
+    }
+}
+
+impl<'fs> Handle<'fs> {
+    /// The file system.
+    pub fn fs(&self) -> &'fs Fs {
+        self.fs
+    }
+
+    /// The transaction.
+    pub fn tid(&self) -> TxnId {
+        self.tid
+    }
+
+    /// Changes a block's bytes, as part of the transaction.
+    pub fn modify<R>(&mut self, block: &Arc<Block>, change: impl FnOnce(&mut [u8]) -> R) -> R {
+        let mut inner = block.inner.write();
+        if inner.joined != Some(self.tid) {
+            inner.joined = Some(self.tid);
+            self.fs.journal.running.lock().blocks.push(block.clone());
+        }
+        change(Arc::make_mut(&mut inner.bytes).as_mut_slice())
+    }
+
+    /// Says what a block is from now on: a directory's first block becomes an htree's root.
+    pub fn set_kind(&mut self, block: &Arc<Block>, kind: BlockKind) {
+        block.inner.write().kind = kind;
+    }
+
+    /// A block just allocated for metadata: all zeroes, part of the transaction.
+    pub fn create_block(&mut self, no: BlockNo, kind: BlockKind) -> Result<Arc<Block>> {
+        self.fs.geo.check_blocks(no, 1)?;
+        let block = self.fs.cache.create(no, kind);
+        self.modify(&block, |_| ());
+        Ok(block)
+    }
+
+    /// Whether the operation should end here and go on under a new handle: the transaction is
+    /// filling up. Long operations ask between steps that are consistent by themselves.
+    pub fn should_restart(&self) -> bool {
+        let running = self.fs.journal.running.lock();
+        running.size() as u32 + running.reserved >= self.fs.journal.max_blocks
+    }
+
+    /// Notes that a group's descriptor or bitmaps changed.
+    pub fn touch_group(&mut self, group: GroupNo) {
+        self.fs.journal.running.lock().groups.insert(group);
+    }
+
+    /// Notes freed blocks, which stay unused until the transaction is on disk. For metadata blocks,
+    /// older copies in the journal are revoked.
+    pub fn note_freed(&mut self, start: BlockNo, len: u32, metadata: bool) {
+        if metadata {
+            for no in start.0..start.0 + u64::from(len) {
+                if let Some(block) = self.fs.cache.remove(BlockNo(no)) {
+                    block.inner.write().joined = None;
+                }
+            }
+        }
+        let mut running = self.fs.journal.running.lock();
+        let Running { freed, revoked, .. } = &mut *running;
+        match freed.last_mut() {
+            Some(last) if last.start.0 + u64::from(last.len) == start.0 => last.len += len,
+            _ => freed.push(Freed { start, len }),
+        }
+        if metadata {
+            revoked.extend((start.0..start.0 + u64::from(len)).map(BlockNo));
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Changing attributes.
+
+use crate::attr::{Attr, SetAttr};
+use crate::error::{Error, Result};
+use crate::file::clear_suid;
+use crate::fs::Fs;
+use crate::inode::InodeData;
+use crate::journal::{Credits, Handle};
+use crate::ondisk::inode::InodeFlags;
+use crate::types::{FileType, Ino, Timestamp};
+use crate::{SetXattrMode, acl, xattr};
+
+impl Fs {
+    /// Changes the attributes that are given: the inode's attributes after that.
+    pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
+        self.check_writable()?;
+        let inode = self.inode(ino)?;
+        let now = Timestamp::now();
+        if let Some(size) = set.size {
+            {
+                let data = inode.data.read();
+                check_changeable(&data, set)?;
+                if data.raw.flags().contains(InodeFlags::APPEND) {
+                    return Err(Error::NotPermitted("the file is append-only"));
+                }
+            }
+            self.truncate(ino, size, &mut |data| {
+                data.touch(now, true);
+                if set.kill_suid {
+                    clear_suid(data);
+                }
+            })?;
+        }
+        self.retry_on_full(|| {
+            let mut h = self.begin(Credits::INODE)?;
+            let mut data = inode.data.write();
+            check_changeable(&data, set)?;
+            // The mode first: it alone can fail, for want of a block for the ACL.
+            apply(&mut h, &mut data, set, now)?;
+            h.store_synced(&inode, &mut data, false)?;
+            data.attr(self)
+        })
+    }
+
+    /// Sets an extended attribute, by its full name.
+    pub fn setxattr(&self, ino: Ino, name: &[u8], value: &[u8], mode: SetXattrMode) -> Result<()> {
+        self.change_xattr(ino, &mut |h, data| xattr::set(h, data, name, value, mode))
+    }
+
+    /// Removes an extended attribute, by its full name.
+    pub fn removexattr(&self, ino: Ino, name: &[u8]) -> Result<()> {
+        self.change_xattr(ino, &mut |h, data| xattr::remove(h, data, name))
+    }
+
+    fn change_xattr(
+        &self,
+        ino: Ino,
+        change: &mut dyn FnMut(&mut Handle<'_>, &mut InodeData) -> Result<()>,
+    ) -> Result<()> {
+        self.check_writable()?;
+        let inode = self.inode(ino)?;
+        self.retry_on_full(|| {
+            let mut h = self.begin(Credits::NAME)?;
+            let mut data = inode.data.write();
+            if data
+                .raw
+                .flags()
+                .intersects(InodeFlags::IMMUTABLE | InodeFlags::APPEND)
+            {
+                return Err(Error::NotPermitted("the file is immutable or append-only"));
+            }
+            change(&mut h, &mut data)?;
+            data.touch(Timestamp::now(), false);
+            h.store_synced(&inode, &mut data, false)
+        })
+    }
+}
+
+/// Fails when the inode's flags forbid the change.
+fn check_changeable(data: &InodeData, set: &SetAttr) -> Result<()> {
+    let flags = data.raw.flags();
+    let owner = set.perm.is_some() || set.uid.is_some() || set.gid.is_some();
+    if flags.contains(InodeFlags::IMMUTABLE) || (flags.contains(InodeFlags::APPEND) && owner) {
+        return Err(Error::NotPermitted("the file is immutable or append-only"));
+    }
+    Ok(())
+}
+
+fn apply(h: &mut Handle<'_>, data: &mut InodeData, set: &SetAttr, now: Timestamp) -> Result<()> {
+    let mut changed = set.size.is_some();
+    if let Some(perm) = set.perm {
+        if data.raw.file_type() == Some(FileType::Symlink) {
+            let mode = data.raw.mode() & 0xF000 | perm & 0o7777;
+            data.raw.set_mode(mode);
+        } else {
+            acl::chmod(h, data, perm & 0o7777)?;
+        }
+        changed = true;
+    }
+    if set.kill_suid && set.perm.is_none() {
+        clear_suid(data);
+        changed = true;
+    }
+    if let Some(uid) = set.uid {
+        data.raw.set_uid(uid);
+        changed = true;
+    }
+    if let Some(gid) = set.gid {
+        data.raw.set_gid(gid);
+        changed = true;
+    }
+    if let Some(atime) = set.atime {
+        data.raw.set_atime(atime);
+        changed = true;
+    }
+    if let Some(mtime) = set.mtime {
+        data.raw.set_mtime(mtime);
+        changed = true;
+    }
+    match set.ctime {
+        Some(ctime) => data.raw.set_ctime(ctime),
+        None if changed => data.raw.set_ctime(now),
+        None => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! Making files of every type, and hard links.
+
+use super::{check_may_add, check_name, check_not_dots};
+use crate::attr::{Entry, NewFile};
+use crate::error::{Corrupt, Error, Result};
+use crate::fs::Fs;
+use crate::inode::{Inode, InodeData, LINK_MAX};
+use crate::journal::{Credits, Handle};
+use crate::ondisk::inode::{InodeFlags, RawInode};
+use crate::types::{FileBlock, FileType, Ino, Timestamp};
+use crate::{dir, map, xattr};
+use parking_lot::RwLockWriteGuard;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Generations need only differ between uses of one inode number.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+fn next_generation() -> u32 {
+    let mut seed = GENERATION.load(Ordering::Relaxed);
+    if seed == 0 {
+        seed = Timestamp::now().nanos | 1;
+    }
+    // A full-period generator: every value once before any repeats.
+    let next = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    GENERATION.store(next, Ordering::Relaxed);
+    next
+}
+
+impl Fs {
+    /// Makes a file of any type but symlink; takes a hold.
+    pub fn create(&self, parent: Ino, name: &[u8], new: &NewFile) -> Result<Entry> {
+        if new.file_type == FileType::Symlink {
+            return Err(Error::InvalidArgument("a symbolic link needs a target"));
+        }
+        self.retry_on_full(|| self.create_once(parent, name, new, None))
+    }
+
+    /// Makes a symbolic link; takes a hold.
+    pub fn symlink(
+        &self,
+        parent: Ino,
+        name: &[u8],
+        target: &[u8],
+        uid: u32,
+        gid: u32,
+    ) -> Result<Entry> {
+        if target.is_empty() {
+            return Err(Error::NotFound);
+        }
+        if target.len() >= (self.geo.block_size as usize).min(4096) {
+            return Err(Error::NameTooLong);
+        }
+        let new = NewFile {
+            file_type: FileType::Symlink,
+            perm: 0o777,
+            umask: 0,
+            uid,
+            gid,
+            device: (0, 0),
+        };
+        self.retry_on_full(|| self.create_once(parent, name, &new, Some(target)))
+    }
+
+    fn create_once(
+        &self,
+        parent: Ino,
+        name: &[u8],
+        new: &NewFile,
+        target: Option<&[u8]>,
+    ) -> Result<Entry> {
+        check_name(name)?;
+        check_not_dots(name)?;
+        let parent_inode = self.inode(parent)?;
+        let mut h = self.begin(Credits::NAME)?;
+        let mut dir = parent_inode.data.write();
+        check_may_add(&dir)?;
+        if dir::lookup(self, &dir, name)?.is_some() {
+            return Err(Error::Exists);
+        }
+        let is_dir = new.file_type == FileType::Directory;
+        if is_dir {
+            self.check_subdir_link(&dir)?;
+        }
+        let now = Timestamp::now();
+        let inode = self.make_inode(&mut h, &dir, new, now)?;
+        let mut child = inode.data.write();
+        let made = self
+            .fill_inode(&mut h, &dir, &mut child, new, target)
+            .and_then(|()| dir::add(&mut h, &mut dir, name, child.ino, new.file_type));
+        if let Err(error) = made {
+            // The directory may have grown by a block, which it keeps.
+            h.store(&mut dir)?;
+            self.abandon(&mut h, child, is_dir)?;
+            return Err(error);
+        }
+        if is_dir {
+            self.add_subdir_link(&mut dir)?;
+        }
+        dir.touch(now, true);
+        h.store_synced(&parent_inode, &mut dir, true)?;
+        h.store_synced(&inode, &mut child, true)?;
+        self.inodes.hold(child.ino);
+        Ok(Entry {
+            attr: child.attr(self)?,
+        })
+    }
+
+    /// Takes an inode and gives it its attributes.
+    pub(super) fn make_inode(
+        &self,
+        h: &mut Handle<'_>,
+        dir: &InodeData,
+        new: &NewFile,
+        now: Timestamp,
+    ) -> Result<Arc<Inode>> {
+        let is_dir = new.file_type == FileType::Directory;
+        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
+        let extra = self.geo.want_extra_isize;
+        let mut raw = RawInode::new(usize::from(self.geo.inode_size), extra);
+        let mut perm = new.perm & 0o7777;
+        let mut gid = new.gid;
+        if dir.raw.mode() & 0o2000 != 0 {
+            gid = dir.raw.gid();
+            if is_dir {
+                perm |= 0o2000;
+            }
+        }
+        raw.set_mode(new.file_type.mode_bits() | perm);
+        raw.set_uid(new.uid);
+        raw.set_gid(gid);
+        raw.set_links_count(if is_dir { 2 } else { 1 });
+        raw.set_generation(next_generation());
+        raw.set_atime(now);
+        raw.set_mtime(now);
+        raw.set_ctime(now);
+        raw.set_crtime(now);
+        let is_regular = new.file_type == FileType::Regular;
+        let mut flags = Fs::inherited_flags(&dir.raw, is_dir, is_regular);
+        if dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
+            raw.set_projid(dir.raw.projid());
+        }
+        if !is_dir && !is_regular {
+            flags -= InodeFlags::JOURNAL_DATA;
+        }
+        raw.set_flags(flags);
+        match new.file_type {
+            FileType::CharDevice | FileType::BlockDevice => {
+                raw.set_device(new.device.0, new.device.1);
+            }
+            _ => {}
+        }
+        self.new_inode(ino, raw)
+    }
+
+    /// Gives a new inode its map and content.
+    fn fill_inode(
+        &self,
+        h: &mut Handle<'_>,
+        dir: &InodeData,
+        child: &mut InodeData,
+        new: &NewFile,
+        target: Option<&[u8]>,
+    ) -> Result<()> {
+        match (new.file_type, target) {
+            (FileType::Symlink, Some(target)) => {
+                child.raw.set_size(target.len() as u64);
+                if target.len() < child.raw.block().len() {
+                    child.raw.block_mut()[..target.len()].copy_from_slice(target);
+                    return Ok(());
+                }
+                map::init(self, child);
+                let goal = map::goal(self, child, FileBlock(0))?;
+                let (phys, _) = self.alloc.alloc_blocks(h, goal, 1)?;
+                let mut block = vec![0; self.geo.block_size as usize];
+                block[..target.len()].copy_from_slice(target);
+                let mapped = self
+                    .write_data(self.geo.offset(phys), &block)
+                    .and_then(|()| map::insert(h, child, FileBlock(0), phys, 1, false));
+                if mapped.is_err() {
+                    self.alloc.free_blocks(h, phys, 1, false)?;
+                }
+                return mapped;
+            }
+            (FileType::Regular, _) => map::init(self, child),
+            (FileType::Directory, _) => {
+                map::init(self, child);
+                dir::init(h, child, dir.ino)?;
+            }
+            _ => {}
+        }
+        xattr::inherit_acl(h, dir, child, new.umask)
+    }
+
+    /// Undoes the making of an inode that got no name.
+    pub(super) fn abandon(
+        &self,
+        h: &mut Handle<'_>,
+        mut child: RwLockWriteGuard<'_, InodeData>,
+        is_dir: bool,
+    ) -> Result<()> {
+        if child.maps_blocks(self) {
+            // A new inode has a block or two: one step always suffices.
+            map::remove(h, &mut child, FileBlock(0), 1 << 32)?;
+        }
+        xattr::free_all(h, &mut child)?;
+        self.finish_delete(h, &mut child, is_dir)
+    }
+
+    /// One more name for a file; takes a hold.
+    pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Entry> {
+        self.retry_on_full(|| self.link_once(ino, parent, name))
+    }
+
+    fn link_once(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Entry> {
+        check_name(name)?;
+        check_not_dots(name)?;
+        if ino == parent {
+            return Err(Error::NotPermitted("a directory cannot have a second name"));
+        }
+        let parent_inode = self.inode(parent)?;
+        let inode = self.inode(ino)?;
+        if inode.data.read().raw.is_dir() {
+            return Err(Error::NotPermitted("a directory cannot have a second name"));
+        }
+        let mut h = self.begin(Credits::NAME)?;
+        let mut dir = parent_inode.data.write();
+        check_may_add(&dir)?;
+        if dir::lookup(self, &dir, name)?.is_some() {
+            return Err(Error::Exists);
+        }
+        let mut child = inode.data.write();
+        let links = child.raw.links_count();
+        if links == 0 {
+            return Err(Error::NotFound);
+        }
+        if links >= LINK_MAX {
+            return Err(Error::TooManyLinks);
+        }
+        if child
+            .raw
+            .flags()
+            .intersects(InodeFlags::IMMUTABLE | InodeFlags::APPEND)
+        {
+            return Err(Error::NotPermitted("the file is immutable or append-only"));
+        }
+        let Some(file_type) = child.raw.file_type() else {
+            return Err(Corrupt::new("inode has no file type").ino(ino).into());
+        };
+        let added = dir::add(&mut h, &mut dir, name, ino, file_type);
+        let now = Timestamp::now();
+        if added.is_ok() {
+            dir.touch(now, true);
+            child.raw.set_links_count(links + 1);
+            child.touch(now, false);
+            h.store_synced(&inode, &mut child, true)?;
+        }
+        h.store_synced(&parent_inode, &mut dir, true)?;
+        added?;
+        self.inodes.hold(ino);
+        Ok(Entry {
+            attr: child.attr(self)?,
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Taking names away.
+
+use super::{check_may_remove, check_name, check_not_dots, drop_subdir_link};
+use crate::dir;
+use crate::error::{Corrupt, Error, Result};
+use crate::fs::Fs;
+use crate::inode::{Inode, InodeData};
+use crate::journal::{Credits, Handle};
+use crate::types::{Ino, Timestamp};
+
+impl Fs {
+    /// Removes a name of anything but a directory.
+    pub fn unlink(&self, parent: Ino, name: &[u8]) -> Result<()> {
+        self.remove_name(parent, name, false)
+    }
+
+    /// Removes an empty directory.
+    pub fn rmdir(&self, parent: Ino, name: &[u8]) -> Result<()> {
+        if name == b"." {
+            return Err(Error::InvalidArgument("a directory cannot remove itself"));
+        }
+        if name == b".." {
+            return Err(Error::NotEmpty);
+        }
+        self.remove_name(parent, name, true)
+    }
+
+    fn remove_name(&self, parent: Ino, name: &[u8], want_dir: bool) -> Result<()> {
+        check_name(name)?;
+        check_not_dots(name)?;
+        let parent_inode = self.inode(parent)?;
+        let ino;
+        {
+            let mut h = self.begin(Credits::NAME)?;
+            let mut dir = parent_inode.data.write();
+            dir.check_dir()?;
+            let found = dir::lookup(self, &dir, name)?.ok_or(Error::NotFound)?;
+            ino = found.ino;
+            if ino == parent {
+                return Err(Corrupt::new("a directory contains itself").ino(ino).into());
+            }
+            let inode = self.inode(ino)?;
+            let mut child = inode.data.write();
+            match (want_dir, child.raw.is_dir()) {
+                (true, false) => return Err(Error::NotADirectory),
+                (false, true) => return Err(Error::IsADirectory),
+                _ => {}
+            }
+            check_may_remove(&dir, &child)?;
+            if want_dir && !dir::is_empty(self, &child)? {
+                return Err(Error::NotEmpty);
+            }
+            dir::remove(&mut h, &dir, name)?;
+            let now = Timestamp::now();
+            if want_dir {
+                drop_subdir_link(&mut dir);
+            }
+            dir.touch(now, true);
+            h.store_synced(&parent_inode, &mut dir, true)?;
+            self.drop_link(&mut h, &inode, &mut child, now)?;
+        }
+        self.evict_if_unused(ino)
+    }
+
+    /// One name less for an inode; without a last one it becomes an orphan.
+    pub(super) fn drop_link(
+        &self,
+        h: &mut Handle<'_>,
+        inode: &Inode,
+        child: &mut InodeData,
+        now: Timestamp,
+    ) -> Result<()> {
+        let links = if child.raw.is_dir() {
+            0
+        } else {
+            child.raw.links_count().saturating_sub(1)
+        };
+        child.raw.set_links_count(links);
+        child.touch(now, false);
+        if links == 0 {
+            if child.raw.is_dir() {
+                child.raw.set_size(0);
+            }
+            h.add_orphan(child)?;
+        }
+        h.store_synced(inode, child, true)
+    }
+}

@@ -1,0 +1,24 @@
+//! The subcommands, one file each.
+
+mod create;
+mod generate;
+mod info;
+mod mount;
+mod umount;
+
+use crate::cli::Command;
+use crate::failure::Result;
+
+/// Carries out a command.
+///
+/// # Errors
+/// What it could not do, for people.
+pub fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Create(args) => create::run(&args),
+        Command::Mount(args) => mount::run(&args),
+        Command::Umount(args) => umount::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Generate(args) => generate::run(&args),
+    }
+}

@@ -1,0 +1,142 @@
+//! `liveroot umount`
+
+use crate::cli;
+use crate::failure::{EXIT_FAILED, Failure, Result};
+use crate::session::control::{self, Daemon, Event, Request};
+use crate::session::detach::{Detached, detach};
+use crate::session::in_use::FileId;
+use crate::session::mounts::{self, Mount};
+use crate::session::{aftermath, holders, mountpoint};
+use rustix::process::geteuid;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// After so much time without a verdict, say what it waits for.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// Unmounts, and waits for the daemon's verdict.
+pub fn run(args: &cli::Umount) -> Result<()> {
+    let target = &args.target;
+    let mount = mounts::absolute(target)
+        .ok()
+        .map(|point| mounts::at(&point))
+        .transpose()?
+        .flatten();
+    if let Some(mount) = mount {
+        if !mount.is_liveroot() {
+            return Err(Failure::of(
+                target,
+                format!("mounted, but not by liveroot ({})", mount.fs_type),
+            )
+            .remedy("unmount it with umount"));
+        }
+        // Nobody but the mount's owner can speak for it.
+        let mut daemons = control::find(|hello| hello.mount_device == mount.device);
+        daemons.retain(|daemon| mount.owner().is_none_or(|owner| owner == daemon.uid));
+        return match daemons.into_iter().next() {
+            Some(daemon) => ask(target, daemon, args.lazy),
+            None => without_daemon(target, &mount, args.lazy),
+        };
+    }
+    let metadata = std::fs::metadata(target).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::of(target, "no such mount point or image"),
+        _ => Failure::of(target, error),
+    })?;
+    let id = FileId::of(&metadata);
+    let daemons = control::find(|hello| hello.image_id == id);
+    if metadata.is_dir() || daemons.is_empty() {
+        return Err(Failure::of(target, "not mounted by liveroot")
+            .remedy("see what is: findmnt -t fuse.liveroot"));
+    }
+    for daemon in daemons {
+        ask(target, daemon, args.lazy)?;
+    }
+    Ok(())
+}
+
+/// Has the daemon unmount, and waits until it has closed the image.
+fn ask(target: &Path, mut daemon: Daemon, lazy: bool) -> Result<()> {
+    let request = if lazy {
+        Request::UnmountLazy
+    } else {
+        Request::Unmount
+    };
+    let lost_contact = |error: io::Error| {
+        Failure::of(target, format!("the daemon does not answer: {error}"))
+            .remedy("check the image before you use it: e2fsck -fn")
+    };
+    daemon.ask(request).map_err(lost_contact)?;
+    let hello = daemon.hello.clone();
+    let holders = || holders::of(&hello.mountpoint, hello.mount_device);
+    let mut patience = None;
+    let silence = if lazy { SILENCE / 10 } else { SILENCE };
+    loop {
+        match daemon.next_event(patience) {
+            Ok(Some(Event::Closed(None))) => return Ok(()),
+            Ok(Some(Event::Closed(Some(line)))) => {
+                return Err(Failure::reported(&line, EXIT_FAILED));
+            }
+            Ok(Some(Event::Busy)) => {
+                return Err(Failure::of(
+                    target,
+                    format!("in use by {}", holders::list(&holders())),
+                )
+                .remedy("end them, or take the mount away with --lazy"));
+            }
+            Ok(Some(Event::Failed(line))) => return Err(Failure::reported(&line, EXIT_FAILED)),
+            Ok(Some(Event::Detached)) => patience = Some(silence),
+            Ok(Some(Event::Usage(_))) => {}
+            Ok(None) => return aftermath::wait(target, &hello.image),
+            Err(error) if is_timeout(&error) => {
+                let holders = holders();
+                if holders.is_empty() {
+                    eprintln!("liveroot: {}: finishing …", target.display());
+                } else {
+                    let list = holders::list(&holders);
+                    eprintln!("liveroot: {}: waiting for {list}", target.display());
+                }
+                patience = None;
+            }
+            Err(error) => return Err(lost_contact(error)),
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+/// Takes away a mount whose daemon does not answer: it was killed, or has no socket.
+fn without_daemon(target: &Path, mount: &Mount, lazy: bool) -> Result<()> {
+    let user = geteuid();
+    if let Some(owner) = mount
+        .owner()
+        .filter(|&id| id != user.as_raw() && !user.is_root())
+    {
+        return Err(
+            Failure::of(target, format!("mounted by another user (id {owner})"))
+                .remedy("unmount it as that user, or as root"),
+        );
+    }
+    let dead = mountpoint::is_dead(&mount.point);
+    match detach(&mount.point, lazy || dead)? {
+        Detached::Busy => Err(Failure::of(
+            target,
+            format!(
+                "in use by {}",
+                holders::list(&holders::of(&mount.point, mount.device))
+            ),
+        )
+        .remedy("end them, or take the mount away with --lazy")),
+        Detached::Yes if dead => Err(Failure::of(
+            target,
+            "unmounted, but its daemon had been killed before it could finish",
+        )
+        .remedy("the last seconds may be missing; the next mount recovers the rest")),
+        Detached::Yes => aftermath::wait(target, Path::new(&mount.source)),
+    }
+}

@@ -1,0 +1,234 @@
+//! Making the mount appear: by system call as root, through `fusermount3` as a user.
+
+use super::mounts::FS_TYPE;
+use super::options::MountFlags;
+use crate::failure::{Failure, Result};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags as Ms, mount};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{getegid, geteuid};
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The setuid program that mounts for ordinary users; searched in PATH.
+pub const FUSERMOUNT: &str = "fusermount3";
+
+const DEVICE: &str = "/dev/fuse";
+
+/// Opens the FUSE device, to learn before anything else whether there is one.
+///
+/// # Errors
+/// No such device, or no permission.
+pub fn open_device() -> Result<File> {
+    let path = Path::new(DEVICE);
+    File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
+                Failure::of(path, "no such device: the kernel has no FUSE here").remedy(
+                    "load it (modprobe fuse), or start the container with --device /dev/fuse",
+                )
+            }
+            Some(libc::EACCES | libc::EPERM) => Failure::of(path, error).remedy(
+                "let this user open it (chmod 666 /dev/fuse), or allow the device in the container",
+            ),
+            _ => Failure::of(path, error),
+        })
+}
+
+/// A mount that is to appear.
+#[derive(Clone, Copy, Debug)]
+pub struct Attachment<'a> {
+    /// The directory, as the mount table will show it.
+    pub point: &'a Path,
+    /// What the mount table shows as the source.
+    pub source: &'a OsStr,
+    /// Flags of the mount.
+    pub flags: MountFlags,
+    /// Whether other users get in.
+    pub allow_other: bool,
+}
+
+/// Mounts, and returns the connection to the kernel. `device` is [`open_device`]'s.
+///
+/// # Errors
+/// The kernel or `fusermount3` refused, or there is no `fusermount3`.
+pub fn attach(what: &Attachment<'_>, device: File) -> Result<OwnedFd> {
+    if !geteuid().is_root() {
+        return through_fusermount(what);
+    }
+    match by_system_call(what, &device) {
+        Ok(()) => Ok(device.into()),
+        // Root without the right to mount: in a container, say.
+        Err(Errno::PERM) => through_fusermount(what),
+        Err(errno) => Err(Failure::of(
+            what.point,
+            format!("mounting: {}", io::Error::from(errno)),
+        )),
+    }
+}
+
+fn by_system_call(what: &Attachment<'_>, device: &File) -> Result<(), Errno> {
+    let mut flags = Ms::empty();
+    flags.set(Ms::RDONLY, what.flags.read_only);
+    flags.set(Ms::NOSUID, !what.flags.suid);
+    flags.set(Ms::NODEV, !what.flags.dev);
+    flags.set(Ms::NOEXEC, what.flags.noexec);
+    flags.set(Ms::SYNCHRONOUS, what.flags.sync);
+    flags.set(Ms::DIRSYNC, what.flags.dirsync);
+    let mut data = format!(
+        "fd={},rootmode=40000,user_id={},group_id={},default_permissions",
+        device.as_fd().as_raw_fd(),
+        geteuid().as_raw(),
+        getegid().as_raw()
+    );
+    if what.allow_other {
+        data.push_str(",allow_other");
+    }
+    let data = CString::new(data).map_err(|_| Errno::INVAL)?;
+    mount(what.source, what.point, FS_TYPE, flags, data.as_c_str())
+}
+
+fn through_fusermount(what: &Attachment<'_>) -> Result<OwnedFd> {
+    let (ours, theirs) =
+        UnixStream::pair().map_err(|e| Failure::new(format!("making a socket: {e}")))?;
+    // The program sends the descriptor over the socket that it finds as its standard input.
+    let child = Command::new(FUSERMOUNT)
+        .arg("-o")
+        .arg(fusermount_options(what))
+        .arg("--")
+        .arg(what.point)
+        .env("_FUSE_COMMFD", "0")
+        .env("LC_ALL", "C")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| no_fusermount(what.point, &error))?;
+    let received = receive_descriptor(&ours);
+    let output = child
+        .wait_with_output()
+        .map_err(|e| Failure::new(format!("waiting for {FUSERMOUNT}: {e}")))?;
+    match received {
+        Ok(Some(connection)) if output.status.success() => Ok(connection),
+        _ => Err(explain(
+            what.point,
+            &String::from_utf8_lossy(&output.stderr),
+        )),
+    }
+}
+
+/// Why `fusermount3` could not be run.
+pub fn no_fusermount(point: &Path, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::NotFound {
+        Failure::of(
+            point,
+            format!("{FUSERMOUNT} is not installed, and only root mounts without it"),
+        )
+        .remedy("install the package fuse3")
+    } else {
+        Failure::of(point, format!("running {FUSERMOUNT}: {error}"))
+    }
+}
+
+fn explain(point: &Path, said: &str) -> Failure {
+    let said = said.trim().trim_start_matches("fusermount3: ");
+    let failure = Failure::of(
+        point,
+        if said.is_empty() {
+            "fusermount3 failed"
+        } else {
+            said
+        },
+    );
+    if said.contains("user_allow_other") {
+        failure.remedy("add that line to /etc/fuse.conf, or leave --allow-other out")
+    } else if said.contains("no write access") || said.contains("not owned by") {
+        failure.remedy("mount on a directory that is yours")
+    } else {
+        failure
+    }
+}
+
+fn fusermount_options(what: &Attachment<'_>) -> OsString {
+    let flags = what.flags;
+    let mut options = b"subtype=liveroot,default_permissions".to_vec();
+    for (on, option) in [
+        (flags.read_only, ",ro"),
+        (flags.noexec, ",noexec"),
+        (flags.sync, ",sync"),
+        (flags.dirsync, ",dirsync"),
+        (what.allow_other, ",allow_other"),
+    ] {
+        if on {
+            options.extend_from_slice(option.as_bytes());
+        }
+    }
+    options.extend_from_slice(b",fsname=");
+    for &byte in what.source.as_bytes() {
+        if matches!(byte, b',' | b'\\') {
+            options.push(b'\\');
+        }
+        options.push(byte);
+    }
+    OsString::from_vec(options)
+}
+
+/// The descriptor that comes over the socket, or `None` when it closes without one.
+fn receive_descriptor(socket: &UnixStream) -> io::Result<Option<OwnedFd>> {
+    let mut byte = [0];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    loop {
+        let mut slices = [IoSliceMut::new(&mut byte)];
+        match recvmsg(socket, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Ok(_) => break,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    }))
+}
+
+/// Lets the kernel read ahead a megabyte at a time instead of 128 KiB. Only root may; without it,
+/// reading in sequence takes more requests.
+pub fn widen_readahead((major, minor): super::mounts::Device) {
+    let _ = std::fs::write(
+        format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb"),
+        "1024",
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_the_source_are_escaped() {
+        let what = Attachment {
+            point: Path::new("/mnt"),
+            source: OsStr::new(r"/a,b\c"),
+            flags: MountFlags {
+                read_only: true,
+                ..MountFlags::default()
+            },
+            allow_other: true,
+        };
+        assert_eq!(
+            fusermount_options(&what),
+            r"subtype=liveroot,default_permissions,ro,allow_other,fsname=/a\,b\\c"
+        );
+    }
+}

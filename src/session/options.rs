@@ -1,0 +1,340 @@
+//! What a mount is to be like, from the flags and `-o` options of the command line.
+
+use crate::cli;
+use crate::failure::{Failure, Result};
+use lwext4::{Durability, FsyncMode, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where in its file the file system is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The file is the file system.
+    #[default]
+    Whole,
+    /// From this byte to the end.
+    Offset(u64),
+    /// In this partition, counted from 1.
+    Partition(u32),
+}
+
+/// Flags of the mount itself, which the kernel applies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MountFlags {
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// Setuid and setgid bits and file capabilities take effect.
+    pub suid: bool,
+    /// Device files open devices.
+    pub dev: bool,
+    /// Programs may not be executed.
+    pub noexec: bool,
+    /// Writes wait for the disk.
+    pub sync: bool,
+    /// Changes of directories wait for the disk.
+    pub dirsync: bool,
+}
+
+/// Everything that `liveroot mount` was told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The image.
+    pub image: PathBuf,
+    /// The directory to show it in.
+    pub mountpoint: PathBuf,
+    /// Where in the image.
+    pub place: Place,
+    /// Flags of the mount.
+    pub flags: MountFlags,
+    /// Whether other users get in; `None`: root's mounts let them, those of others do not.
+    pub allow_other: Option<bool>,
+    /// No daemon in the background.
+    pub foreground: bool,
+    /// Threads that serve requests.
+    pub threads: usize,
+    /// Where to write counts at the end.
+    pub stats: Option<PathBuf>,
+    /// What the mount table shows as the source, instead of the image's path.
+    pub source: Option<OsString>,
+    /// What the engine is told.
+    pub engine: OpenOptions,
+}
+
+impl Settings {
+    /// Whether other users get in, when `by_root` says who mounts.
+    pub fn lets_others_in(&self, by_root: bool) -> bool {
+        self.allow_other.unwrap_or(by_root)
+    }
+
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// An option that is unknown, lacks or has a wrong value, or contradicts another.
+    pub fn from_cli(args: &cli::Mount) -> Result<Settings> {
+        let mut settings = Settings {
+            image: args.image.clone(),
+            mountpoint: args.mountpoint.clone(),
+            place: Place::Whole,
+            flags: MountFlags::default(),
+            allow_other: None,
+            foreground: false,
+            threads: default_threads(),
+            stats: None,
+            source: None,
+            engine: OpenOptions::default(),
+        };
+        let mut places = 0;
+        for list in &args.options {
+            for option in split_options(list.as_bytes()) {
+                settings.apply(&option, &mut places)?;
+            }
+        }
+        settings.foreground |= args.foreground;
+        settings.flags.read_only |= args.read_only;
+        if args.allow_other {
+            settings.allow_other = Some(true);
+        }
+        if let Some(threads) = args.threads {
+            settings.threads = threads.into();
+        }
+        if args.stats.is_some() {
+            settings.stats.clone_from(&args.stats);
+        }
+        if let Some(offset) = args.offset {
+            settings.place = Place::Offset(offset);
+            places += 1;
+        }
+        if let Some(number) = args.partition {
+            settings.place = Place::Partition(number);
+            places += 1;
+        }
+        if places > 1 {
+            return Err(Failure::usage("the file system's place is given twice")
+                .remedy("give one of offset and partition"));
+        }
+        settings.engine.read_only = settings.flags.read_only;
+        if settings.engine.norecovery && !settings.flags.read_only {
+            return Err(Failure::usage("norecovery needs a read-only mount")
+                .remedy("add --read-only, or leave norecovery out"));
+        }
+        Ok(settings)
+    }
+
+    fn apply(&mut self, option: &[u8], places: &mut u32) -> Result<()> {
+        let mut parts = option.splitn(2, |&b| b == b'=');
+        let name = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+        let value = parts.next();
+        let text = value.map(String::from_utf8_lossy);
+        match (name.as_str(), text.as_deref()) {
+            ("ro", None) => self.flags.read_only = true,
+            ("rw", None) => self.flags.read_only = false,
+            ("suid", None) => self.flags.suid = true,
+            ("nosuid", None) => self.flags.suid = false,
+            ("dev", None) => self.flags.dev = true,
+            ("nodev", None) => self.flags.dev = false,
+            ("exec", None) => self.flags.noexec = false,
+            ("noexec", None) => self.flags.noexec = true,
+            ("sync", None) => self.flags.sync = true,
+            ("async", None) => self.flags.sync = false,
+            ("dirsync", None) => self.flags.dirsync = true,
+            ("allow_other", None) => self.allow_other = Some(true),
+            ("no_allow_other", None) => self.allow_other = Some(false),
+            ("foreground", None) => self.foreground = true,
+            ("norecovery" | "noload", None) => self.engine.norecovery = true,
+            ("offset", Some(text)) => {
+                self.place = Place::Offset(cli::parse_size(text).map_err(|e| bad(option, e))?);
+                *places += 1;
+            }
+            ("partition", Some(text)) => {
+                self.place = Place::Partition(number(option, text)?);
+                *places += 1;
+            }
+            ("threads", Some(text)) => match number(option, text)? {
+                n @ 1..=64 => self.threads = n as usize,
+                _ => return Err(bad(option, "between 1 and 64")),
+            },
+            ("commit", Some(text)) => match number(option, text)? {
+                n @ 1..=300 => self.engine.commit_interval = Duration::from_secs(n.into()),
+                _ => return Err(bad(option, "between 1 and 300 seconds")),
+            },
+            ("durability", Some("power")) => self.engine.durability = Durability::Power,
+            ("durability", Some("process")) => self.engine.durability = Durability::Process,
+            ("durability", Some("none")) => self.engine.durability = Durability::None,
+            ("durability", Some(_)) => return Err(bad(option, "power, process or none")),
+            ("fsync", Some("honour" | "honor")) => self.engine.fsync = FsyncMode::Honour,
+            ("fsync", Some("ignore")) => self.engine.fsync = FsyncMode::Ignore,
+            ("fsync", Some(_)) => return Err(bad(option, "honour or ignore")),
+            ("stats", Some(_)) => {
+                self.stats = value.map(|path| PathBuf::from(OsStr::from_bytes(path)));
+            }
+            ("fsname", Some(_)) => {
+                self.source = value.map(|name| OsStr::from_bytes(name).to_owned());
+            }
+            _ if says_nothing(&name) => {}
+            _ => {
+                let option = String::from_utf8_lossy(option);
+                return Err(Failure::usage(format!("unknown mount option '{option}'"))
+                    .remedy("see: liveroot mount --help"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Options that fstab or mount(8) hand to every file system and that change nothing here: access
+/// times are only ever set on demand, the kernel always checks permissions, and a file needs no loop
+/// device.
+fn says_nothing(name: &str) -> bool {
+    name.is_empty()
+        || name.starts_with("x-")
+        || name.starts_with("X-")
+        || matches!(
+            name,
+            "defaults"
+                | "auto"
+                | "noauto"
+                | "nofail"
+                | "fail"
+                | "user"
+                | "nouser"
+                | "users"
+                | "owner"
+                | "noowner"
+                | "group"
+                | "nogroup"
+                | "_netdev"
+                | "comment"
+                | "silent"
+                | "loud"
+                | "atime"
+                | "noatime"
+                | "relatime"
+                | "norelatime"
+                | "nodiratime"
+                | "diratime"
+                | "lazytime"
+                | "nolazytime"
+                | "iversion"
+                | "noiversion"
+                | "mand"
+                | "nomand"
+                | "default_permissions"
+                | "acl"
+                | "user_xattr"
+                | "subtype"
+                | "loop"
+                | "background"
+                | "uhelper"
+                | "helper"
+        )
+}
+
+fn bad(option: &[u8], wanted: impl std::fmt::Display) -> Failure {
+    let option = String::from_utf8_lossy(option);
+    Failure::usage(format!("bad mount option '{option}': {wanted}"))
+}
+
+fn number(option: &[u8], text: &str) -> Result<u32> {
+    text.parse().map_err(|_| bad(option, "not a number"))
+}
+
+/// The options of a comma-separated list; a backslash keeps the character after it.
+fn split_options(list: &[u8]) -> Vec<Vec<u8>> {
+    let mut options = vec![Vec::new()];
+    let mut bytes = list.iter();
+    while let Some(&byte) = bytes.next() {
+        let kept = match byte {
+            b',' => {
+                options.push(Vec::new());
+                continue;
+            }
+            b'\\' => bytes.next().copied().unwrap_or(byte),
+            _ => byte,
+        };
+        if let Some(option) = options.last_mut() {
+            option.push(kept);
+        }
+    }
+    options
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism()
+        .map_or(2, |n| n.get())
+        .clamp(2, 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn parse(args: &[&str]) -> Result<Settings> {
+        let line = ["liveroot", "mount", "image", "mnt"];
+        let cli = cli::Cli::parse_from(line.iter().chain(args));
+        match cli.command {
+            cli::Command::Mount(args) => Settings::from_cli(&args),
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn nothing_said_means_writable_and_safe() {
+        let settings = parse(&[]).unwrap();
+        assert_eq!(settings.flags, MountFlags::default());
+        assert_eq!(settings.place, Place::Whole);
+        assert!(settings.threads >= 2);
+        assert!(settings.lets_others_in(true) && !settings.lets_others_in(false));
+    }
+
+    #[test]
+    fn a_line_of_fstab_is_understood() {
+        let settings = parse(&[
+            "-o",
+            "rw,noauto,user,noexec,nosuid,nodev,x-systemd.automount,_netdev,comment=hello",
+        ])
+        .unwrap();
+        assert!(settings.flags.noexec && !settings.flags.suid && !settings.flags.read_only);
+    }
+
+    #[test]
+    fn the_engine_hears_its_options() {
+        let settings =
+            parse(&["-o", "ro,norecovery,durability=process", "-o", "commit=30"]).unwrap();
+        assert!(settings.engine.read_only && settings.engine.norecovery);
+        assert_eq!(settings.engine.durability, Durability::Process);
+        assert_eq!(settings.engine.commit_interval, Duration::from_secs(30));
+        assert_eq!(
+            parse(&["-o", "fsync=ignore"]).unwrap().engine.fsync,
+            FsyncMode::Ignore
+        );
+    }
+
+    #[test]
+    fn places_are_given_once() {
+        let at = |args: &[&str]| parse(args).map(|s| s.place);
+        assert_eq!(at(&["--offset", "1M"]), Ok(Place::Offset(1 << 20)));
+        assert_eq!(at(&["-o", "partition=2"]), Ok(Place::Partition(2)));
+        assert!(at(&["-o", "partition=2,offset=5"]).is_err());
+        assert!(at(&["-o", "partition=2", "--offset", "5"]).is_err());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let error = parse(&["-o", "rw,quux=1"]).unwrap_err();
+        assert!(error.to_string().contains("'quux=1'"), "{error}");
+        assert_eq!(error.exit_code(), crate::failure::EXIT_USAGE);
+        assert!(parse(&["-o", "durability=maybe"]).is_err());
+        assert!(parse(&["-o", "norecovery"]).is_err());
+    }
+
+    #[test]
+    fn commas_can_be_escaped() {
+        assert_eq!(
+            split_options(br"a,fsname=b\,c\\d"),
+            [b"a".to_vec(), br"fsname=b,c\d".to_vec()]
+        );
+    }
+}
