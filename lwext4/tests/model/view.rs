@@ -50,10 +50,12 @@ impl World {
     /// ext4-view 1.0 takes a time for damage when the low word of its seconds is negative.
     fn readable_times(&self, id: Id) -> bool {
         let node = self.tree.node(id);
-        [node.atime, node.mtime, node.ctime].iter().all(|time| match time {
-            Time::Exact(time) => time.secs as i32 >= 0,
-            Time::Since(_) => true,
-        })
+        [node.atime, node.mtime, node.ctime]
+            .iter()
+            .all(|time| match time {
+                Time::Exact(time) => time.secs as i32 >= 0,
+                Time::Since(_) => true,
+            })
     }
 
     fn compare_viewed(&self, view: &Ext4, path: &PathBuf, id: Id) {
@@ -71,11 +73,18 @@ impl World {
         };
         assert_eq!(file_type, node.file_type, "{what}: type");
         assert_eq!(meta.mode() & 0o7777, node.perm, "{what}: permissions");
-        assert_eq!((meta.uid(), meta.gid()), (node.uid, node.gid), "{what}: owner");
+        assert_eq!(
+            (meta.uid(), meta.gid()),
+            (node.uid, node.gid),
+            "{what}: owner"
+        );
         let times = [(meta.accessed(), node.atime), (meta.modified(), node.mtime)];
         for (found, wanted) in times {
             if let Time::Exact(wanted) = wanted {
-                let found = Timestamp { secs: found.seconds(), nanos: found.nanoseconds() };
+                let found = Timestamp {
+                    secs: found.seconds(),
+                    nanos: found.nanoseconds(),
+                };
                 assert_eq!(found, wanted, "{what}: time");
             }
         }
@@ -84,7 +93,12 @@ impl World {
                 assert_eq!(meta.len(), node.content.size(), "{what}: size");
                 // It shows what was on disk before in blocks that are allocated but not written.
                 if meta.len() <= LARGEST && !node.preallocated {
-                    let found = view.read(path).expect("reading a file");
+                    let found = match view.read(path) {
+                        Ok(found) => found,
+                        // It knows no indirect blocks that are missing: large holes.
+                        Err(_) if !self.facts.extents => return,
+                        Err(error) => panic!("reading {what}: {error}"),
+                    };
                     let mut wanted = vec![0; found.len()];
                     assert_eq!(node.content.read(0, &mut wanted), found.len());
                     crate::data::same_bytes(&found, &wanted, 0);
