@@ -3,11 +3,11 @@
 use super::translate::{FOREVER, attr_to_kernel, can_be_child, errno, generation_to_kernel};
 use super::translate::{ino_from_kernel, no_such_file};
 use super::{Counters, Kind, Losses};
-use fuser::{Errno, FileAttr, Generation, INodeNo, ReplyAttr, ReplyEmpty, ReplyEntry};
+use fuser::{Errno, FileAttr, Generation, INodeNo, Notifier, ReplyAttr, ReplyEmpty, ReplyEntry};
 use fuser::{ReplyWrite, ReplyXattr};
-use lwext4::{Attr, Entry, Error, Ino, SetAttr, Volume, WriteMode};
+use lwext4::{Attr, Entry, Error, Ino, Volume, WriteMode};
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 thread_local! {
     /// Where a thread puts what it reads from files, kept from request to request.
@@ -22,6 +22,7 @@ pub struct Face {
     pub(super) volume: Arc<Volume>,
     pub(super) counters: Arc<Counters>,
     pub(super) losses: Arc<Losses>,
+    pub(super) kernel: Arc<OnceLock<Notifier>>,
     block_size: u32,
 }
 
@@ -33,8 +34,14 @@ impl Face {
             volume,
             counters,
             losses,
+            kernel: Arc::default(),
             block_size,
         }
+    }
+
+    /// Where to put the way to the kernel that notifications take, once there is one.
+    pub fn kernel(&self) -> Arc<OnceLock<Notifier>> {
+        self.kernel.clone()
     }
 
     /// Counts a request, and gives the engine's number for the node that it is about.
@@ -85,22 +92,9 @@ impl Face {
     }
 
     /// Stores what a program writes past the kernel's cache. The kernel keeps the times all the same.
-    pub(super) fn write_through(
-        &self,
-        ino: Ino,
-        offset: u64,
-        data: &[u8],
-        clear_setuid: bool,
-    ) -> Result<usize, Error> {
+    pub(super) fn write_through(&self, ino: Ino, offset: u64, data: &[u8]) -> Result<usize, Error> {
         let n = self.volume.write(ino, offset, data, WriteMode::Writeback)?;
         self.losses.stored(ino, offset, n);
-        if clear_setuid {
-            let clear = SetAttr {
-                kill_suid: true,
-                ..SetAttr::default()
-            };
-            self.volume.setattr(ino, &clear)?;
-        }
         Ok(n)
     }
 

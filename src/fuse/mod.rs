@@ -9,6 +9,7 @@ mod counters;
 mod face;
 mod losses;
 mod negotiate;
+mod privilege;
 mod requests;
 pub mod rules;
 pub mod translate;

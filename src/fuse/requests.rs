@@ -4,6 +4,7 @@
 //! (locks, access) or tells its callers that they cannot be done (bmap).
 
 use super::face::{Face, done, value, with_buffer, written};
+use super::privilege::TRUSTED;
 use super::translate::{FOREVER, device_from_kernel, errno, ino_from_kernel, no_such_file};
 use super::translate::{time_from_setattr, time_or_now, type_to_kernel};
 use super::{Kind, negotiate, rules};
@@ -293,8 +294,12 @@ impl Filesystem for Face {
             if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
                 self.write_back(ino, offset, data)
             } else {
-                let clear_setuid = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-                self.write_through(ino, offset, data, clear_setuid)
+                let write = || self.write_through(ino, offset, data);
+                if write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID) {
+                    self.changing_content(ino, false, write)
+                } else {
+                    write()
+                }
             }
         });
         written(reply, result);
@@ -391,7 +396,7 @@ impl Filesystem for Face {
 
     fn setxattr(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         name: &OsStr,
         value: &[u8],
@@ -402,7 +407,9 @@ impl Filesystem for Face {
         let result = self.node(Kind::Setxattr, ino).and_then(|ino| {
             let mode =
                 rules::setxattr_mode(flags).ok_or(Error::InvalidArgument("flags of setxattr"))?;
-            self.volume.setxattr(ino, name.as_bytes(), value, mode)
+            let name = name.as_bytes();
+            self.volume.setxattr(ino, name, value, mode)?;
+            self.after_setxattr(req, ino, name)
         });
         done(reply, result);
     }
@@ -414,13 +421,15 @@ impl Filesystem for Face {
         value(reply, size, found);
     }
 
-    fn listxattr(&self, _req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+    fn listxattr(&self, req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         let names = self
             .node(Kind::Listxattr, ino)
             .and_then(|ino| self.volume.listxattr(ino));
+        let shown = |name: &&Vec<u8>| req.uid() == 0 || !name.starts_with(TRUSTED);
         let list = names.map(|names| {
             names
                 .iter()
+                .filter(shown)
                 .flat_map(|name| name.iter().copied().chain([0]))
                 .collect()
         });
@@ -451,7 +460,7 @@ impl Filesystem for Face {
 
     fn fallocate(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         offset: u64,
@@ -462,7 +471,9 @@ impl Filesystem for Face {
         let result = self.node(Kind::Fallocate, ino).and_then(|ino| {
             let mode =
                 rules::fallocate_mode(mode).ok_or(Error::NotSupported("this kind of fallocate"))?;
-            self.volume.fallocate(ino, offset, length, mode)
+            self.changing_content(ino, req.uid() == 0, || {
+                self.volume.fallocate(ino, offset, length, mode)
+            })
         });
         done(reply, result);
     }
@@ -495,7 +506,7 @@ impl Filesystem for Face {
 
     fn copy_file_range(
         &self,
-        _req: &Request,
+        req: &Request,
         ino_in: INodeNo,
         _fh_in: FileHandle,
         offset_in: u64,
@@ -508,7 +519,9 @@ impl Filesystem for Face {
     ) {
         let result = self.node(Kind::CopyFileRange, ino_in).and_then(|from| {
             let to = ino_from_kernel(ino_out).ok_or(Error::NotFound)?;
-            self.copy((from, offset_in), (to, offset_out), len)
+            self.changing_content(to, req.uid() == 0, || {
+                self.copy((from, offset_in), (to, offset_out), len)
+            })
         });
         written(reply, result);
     }

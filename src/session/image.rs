@@ -184,6 +184,8 @@ impl Image {
                     .remedy("choose one with --partition NUMBER");
                 }
                 match sniff::name(&*self.device) {
+                    Some(sniff::EXT4) => failure(error.to_string())
+                        .remedy("get a complete copy of the image, or repair it with e2fsck"),
                     Some(name) => failure(format!("not an ext4 image, but {name}")),
                     None => failure(error.to_string())
                         .remedy("make an image with: liveroot create FILE --size 1G"),
