@@ -32,7 +32,7 @@ pub(super) struct Group {
 }
 
 /// Whether a group starts with a copy of the superblock.
-fn has_super(geo: &Geometry, group: GroupNo) -> bool {
+pub(crate) fn has_super(geo: &Geometry, group: GroupNo) -> bool {
     let n = group.0;
     if n == 0 {
         return true;
@@ -78,7 +78,7 @@ pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
 }
 
 /// The block that holds a group's descriptor, and the byte in it.
-fn desc_place(geo: &Geometry, group: GroupNo) -> (BlockNo, usize) {
+pub(crate) fn desc_place(geo: &Geometry, group: GroupNo) -> (BlockNo, usize) {
     let per_block = geo.block_size / u32::from(geo.desc_size);
     let (index, within) = (group.0 / per_block, group.0 % per_block);
     let at = within as usize * usize::from(geo.desc_size);
