@@ -40,26 +40,43 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a new ext4 image.
+    ///
+    /// The file is sparse: it takes space on the host only as the image fills. The file system has the
+    /// features that mke2fs gives it on Debian 12. An existing file is left alone unless --force is
+    /// given; when anything fails, nothing is left behind.
     Create(Create),
     /// Show an image as a directory.
+    ///
+    /// The command returns when the directory is there; a daemon in the background serves it until
+    /// `liveroot umount`. Only one liveroot (or kernel loop device) may have an image writable at a time.
+    ///
+    /// As root the mount is open to all users, subject to the files' permissions; as an ordinary user it
+    /// is yours alone unless --allow-other is given.
     Mount(Mount),
     /// Unmount, and return when the image is complete and clean.
+    ///
+    /// The exit code tells whether everything that was written is in the image. If processes still use
+    /// the mount, they are listed and nothing happens.
     #[command(visible_alias = "unmount")]
     Umount(Umount),
-    /// Tell what is in an image.
+    /// Tell what is in an image: label, size, use, features, state.
+    ///
+    /// Works on a mounted image too, and changes nothing.
     Info(Info),
     /// Look for damage in an image, without changing it.
+    ///
+    /// Reads the whole image: the superblock and its copies, group descriptors, inodes, maps of
+    /// blocks, directories and their hash trees, extended attributes, link counts, bitmaps, free
+    /// counts and every checksum. A journal that waits for its replay is replayed in memory. Then an
+    /// independent reader reads all files a second time, and both must see the same. Usage recorded
+    /// for quotas is not checked.
     Check(Check),
     /// Write the manual pages and shell completions.
     #[command(hide = true)]
     Generate(Generate),
 }
 
-/// Make a new ext4 image.
-///
-/// The file is sparse: it takes space on the host only as the image fills. The file system has the
-/// features that mke2fs gives it on Debian 12. An existing file is left alone unless --force is
-/// given; when anything fails, nothing is left behind.
+/// Arguments of `liveroot create`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -123,16 +140,10 @@ pub struct Create {
     pub quiet: bool,
 }
 
-/// Show an image as a directory.
-///
-/// The command returns when the directory is there; a daemon in the background serves it until
-/// `liveroot umount`. Only one liveroot (or kernel loop device) may have an image writable at a time.
-///
-/// As root the mount is open to all users, subject to the files' permissions; as an ordinary user it
-/// is yours alone unless --allow-other is given.
+/// Arguments of `liveroot mount`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Options for -o:
+Mount options:
   ro, rw                  read-only; writable (the default)
   allow_other             let other users in (as an ordinary user this needs user_allow_other in
                           /etc/fuse.conf); no_allow_other: root's mount is for root alone
@@ -156,7 +167,7 @@ pub struct Mount {
     pub image: PathBuf,
     /// The directory to show it in.
     pub mountpoint: PathBuf,
-    /// Mount options, separated by commas (see below).
+    /// Mount options, separated by commas; see below.
     #[arg(short, long = "options", value_name = "OPTION,...")]
     pub options: Vec<OsString>,
     /// Stay in the foreground; Ctrl-C unmounts.
@@ -182,10 +193,7 @@ pub struct Mount {
     pub stats: Option<PathBuf>,
 }
 
-/// Unmount, and return when the image is complete and clean.
-///
-/// The exit code tells whether everything that was written is in the image. If processes still use
-/// the mount, they are listed and nothing happens.
+/// Arguments of `liveroot umount`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -200,9 +208,7 @@ pub struct Umount {
     pub lazy: bool,
 }
 
-/// Tell what is in an image: label, size, use, features, state.
-///
-/// Works on a mounted image too, and changes nothing.
+/// Arguments of `liveroot info`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -222,12 +228,7 @@ pub struct Info {
     pub partition: Option<u32>,
 }
 
-/// Look for damage in an image, without changing it.
-///
-/// Reads the whole image: the superblock and its copies, group descriptors, inodes, maps of blocks,
-/// directories and their hash trees, extended attributes, link counts, bitmaps, free counts and every
-/// checksum. A journal that waits for its replay is replayed in memory. Then all files are read a
-/// second time by an independent reader, and compared. Usage recorded for quotas is not checked.
+/// Arguments of `liveroot check`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -258,7 +259,7 @@ pub struct Check {
     pub quick: bool,
 }
 
-/// Write the manual pages and shell completions.
+/// Arguments of `liveroot generate`.
 #[derive(Args, Debug)]
 pub struct Generate {
     /// Directory for the files.

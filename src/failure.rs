@@ -47,6 +47,13 @@ impl Failure {
         }
     }
 
+    /// The command line is to blame.
+    #[must_use]
+    pub fn by_usage(mut self) -> Failure {
+        self.exit_code = EXIT_USAGE;
+        self
+    }
+
     /// Adds what the user can do about it.
     #[must_use]
     pub fn remedy(mut self, remedy: impl fmt::Display) -> Failure {

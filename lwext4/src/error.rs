@@ -65,6 +65,14 @@ pub enum Error {
     /// The bytes are not an ext4 file system.
     #[error("not an ext4 file system: {0}")]
     NotExt4(String),
+    /// The image ends before the file system does.
+    #[error("cut short: the file system has {expected} bytes, the image only {actual}")]
+    CutShort {
+        /// Bytes that the superblock promises.
+        expected: u64,
+        /// Bytes that there are.
+        actual: u64,
+    },
     /// The image's journal holds changes that must be replayed first.
     #[error("the journal needs recovery")]
     NeedsRecovery,
@@ -183,7 +191,7 @@ impl Error {
             Error::NotEmpty => 39,                                     // ENOTEMPTY
             Error::NoAttribute => 61,                                  // ENODATA
             Error::NotSupported(_) | Error::Unsupported(_) => 95,      // EOPNOTSUPP
-            Error::NotExt4(_) => 22,                                   // EINVAL
+            Error::NotExt4(_) | Error::CutShort { .. } => 22,          // EINVAL
             Error::NeedsRecovery | Error::Corrupt(_) => 117,           // EUCLEAN
         }
     }

@@ -110,12 +110,15 @@ impl InodeData {
         })
     }
 
-    /// Fails unless the inode is a directory.
+    /// Fails unless the inode is a directory with a name: one that was removed has no entries, not
+    /// even blocks that could be read.
     pub fn check_dir(&self) -> Result<()> {
-        if self.raw.is_dir() {
-            Ok(())
-        } else {
+        if !self.raw.is_dir() {
             Err(Error::NotADirectory)
+        } else if self.raw.links_count() == 0 {
+            Err(Error::NotFound)
+        } else {
+            Ok(())
         }
     }
 }

@@ -215,7 +215,9 @@ fn temporary_name(path: &Path) -> PathBuf {
 
 fn size(args: &cli::Create, present: Option<u64>) -> Result<u64> {
     args.size.or(present).ok_or_else(|| {
-        Failure::usage("how large is the image to be?").remedy("say so, for example: --size 2G")
+        Failure::of(&args.image, "its size is missing")
+            .remedy("give it, for example: --size 2G")
+            .by_usage()
     })
 }
 
@@ -264,7 +266,7 @@ fn narrow<T: TryFrom<u64>>(what: &str, value: Option<u64>) -> Result<Option<T>> 
 
 fn explain(path: &Path, error: &Error) -> Failure {
     match error {
-        Error::InvalidOption(what) => Failure::usage(what),
+        Error::InvalidOption(what) => Failure::of(path, what).by_usage(),
         _ => Failure::of(path, error),
     }
 }

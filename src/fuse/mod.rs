@@ -1,6 +1,6 @@
 //! The engine as a FUSE file system: requests in, replies out.
 //!
-//! [`Face`] speaks with the kernel through `fuser`; [`translate`] turns numbers and structures of one
+//! [`Face`] answers the kernel through `fuser`; [`translate`] turns numbers and structures of one
 //! side into those of the other; [`rules`] has what a server must decide itself, in the engine's
 //! types; [`Counters`] counts requests and [`Losses`] remembers writes that failed after the program
 //! that made them had been told that all was well.
@@ -9,6 +9,8 @@ mod counters;
 mod face;
 mod losses;
 mod negotiate;
+mod privilege;
+mod requests;
 pub mod rules;
 pub mod translate;
 

@@ -270,6 +270,11 @@ impl Serving {
     fn on_signal(&mut self) {
         if self.detached {
             if self.device.is_none_or(|device| !abort(device)) {
+                // It cannot be cut off, so make sure that little is lost if the next signal kills.
+                let synced = self.volume.as_ref().map(|volume| volume.sync());
+                if let Some(Err(error)) = synced {
+                    log::error!("{}: {error}", self.given.display());
+                }
                 log::warn!("{}: still in use; waiting", self.given.display());
             }
             return;
@@ -337,8 +342,9 @@ fn connect(
     let mut config = Config::default();
     config.n_threads = Some(settings.threads);
     config.clone_fd = true;
+    let kernel = face.kernel();
     // The kernel lets in only whom the mount options say: no second check here.
-    Session::from_fd(face, connection, SessionACL::All, config).map_err(|error| {
+    let session = Session::from_fd(face, connection, SessionACL::All, config).map_err(|error| {
         let _ = detach(point, true);
         if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) {
             Failure::of(point, "this kernel's FUSE cannot enforce ACLs")
@@ -346,7 +352,9 @@ fn connect(
         } else {
             Failure::of(point, format!("connecting to the kernel: {error}"))
         }
-    })
+    })?;
+    let _ = kernel.set(session.notifier());
+    Ok(session)
 }
 
 /// Listens for `liveroot umount`. Without a directory for the socket the mount works all the same.

@@ -189,6 +189,8 @@ impl Image {
                     .remedy("choose one with --partition NUMBER");
                 }
                 match sniff::name(&*self.device) {
+                    Some(sniff::EXT4) => failure(error.to_string())
+                        .remedy("get a complete copy of the image, or repair it with e2fsck"),
                     Some(name) => failure(format!("not an ext4 image, but {name}")),
                     None => failure(error.to_string())
                         .remedy("make an image with: liveroot create FILE --size 1G"),
@@ -197,6 +199,8 @@ impl Image {
             Error::Unsupported(_) if access == Access::Write => {
                 failure(error.to_string()).remedy("try to look at it with --read-only")
             }
+            Error::CutShort { .. } => failure(error.to_string())
+                .remedy("get the whole image; e2fsck mends only what is there"),
             Error::Corrupt(_) => {
                 failure(error.to_string()).remedy(format!("repair it: e2fsck -f {path}"))
             }

@@ -1,16 +1,23 @@
 //! Group descriptors, where the groups' metadata lies, and the copies of both.
 
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Problem, ProblemKind as Kind};
 use super::state::Checker;
 use crate::alloc::{base_blocks, desc_place, has_super};
+use crate::ondisk::Le;
+use crate::ondisk::checksum::crc32c;
 use crate::ondisk::features::Incompat;
 use crate::ondisk::group_desc::{self, BLOCK_UNINIT, GroupDesc, INODE_UNINIT};
 use crate::ondisk::superblock::{MAGIC, SIZE, Superblock};
 use crate::types::GroupNo;
 
+/// What the block of multiple-mount protection starts with.
+const MMP_MAGIC: u32 = 0x004D_4D50;
+/// Where its checksum is.
+const MMP_CHECKSUM: usize = 0x3FC;
+
 impl Checker<'_> {
     fn bad_group(&mut self, group: u32, text: &str) {
-        self.report(Problem::new(ProblemKind::GroupDescriptor, text).group(group));
+        self.report(Problem::new(Kind::GroupDescriptor, text).group(group));
     }
 
     /// Blocks of a group's inode table.
@@ -45,7 +52,7 @@ impl Checker<'_> {
             self.groups.push(desc);
             if !right {
                 let text = "the descriptor's checksum is wrong";
-                self.report(Problem::new(ProblemKind::Checksum, text).group(group));
+                self.report(Problem::new(Kind::Checksum, text).group(group));
             }
         }
         self.check_backups();
@@ -86,6 +93,9 @@ impl Checker<'_> {
             let start = geo.group_start(GroupNo(group)).0 + if group == 0 { boot } else { 0 };
             self.claim(start, base);
         }
+        if geo.features.incompat.contains(Incompat::MMP) {
+            self.check_mmp();
+        }
         let table = self.table_blocks();
         for group in 0..geo.groups {
             if self.bad_groups.contains(&group) {
@@ -103,10 +113,36 @@ impl Checker<'_> {
                 // Metadata of one cluster shares it.
                 if let Some(block) = conflict.filter(|_| self.cluster_bits == 0) {
                     let text = "a group's bitmap or inode table lies over other metadata";
-                    let problem = Problem::new(ProblemKind::SharedBlock, text);
+                    let problem = Problem::new(Kind::SharedBlock, text);
                     self.report(problem.group(group).block(block));
                 }
             }
+        }
+    }
+
+    /// The block of multiple-mount protection.
+    fn check_mmp(&mut self) {
+        let block = self.sb.mmp_block();
+        let problem = |kind, text: &str| Problem::new(kind, text).block(block);
+        if !self.inside(block, 1) || self.claim(block, 1).1.is_some() {
+            let text = "the block of multiple-mount protection is out of place";
+            self.report(problem(Kind::Superblock, text));
+            return;
+        }
+        let Some(bytes) = self.read_block(block) else {
+            return;
+        };
+        if u32::get(&bytes, 0) != MMP_MAGIC {
+            let text = "no block of multiple-mount protection";
+            self.report(problem(Kind::Superblock, text));
+        } else if self.geo.has_csum()
+            && Some(u32::get(&bytes, MMP_CHECKSUM))
+                != bytes
+                    .get(..MMP_CHECKSUM)
+                    .map(|bytes| crc32c(self.geo.seed, bytes))
+        {
+            let text = "the checksum of multiple-mount protection is wrong";
+            self.report(problem(Kind::Checksum, text));
         }
     }
 
@@ -135,7 +171,7 @@ impl Checker<'_> {
                 }
                 Some(_) => continue,
             };
-            let problem = Problem::new(ProblemKind::Backup, what).group(group);
+            let problem = Problem::new(Kind::Backup, what).group(group);
             self.report(problem.block(block).note());
         }
     }

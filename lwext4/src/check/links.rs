@@ -17,9 +17,9 @@ impl Checker<'_> {
             self.bad_inode(Kind::Parent, Ino::ROOT, "there is no root directory");
         }
         if self.incomplete {
-            self.note(
-                "directories or inodes could not be read: inodes without a name and link counts \
-                 are not reported",
+            self.not_checked(
+                "link counts, and whether inodes have a name: some directories or inodes could not \
+                 be read",
             );
         } else {
             self.check_parents();

@@ -34,7 +34,7 @@ pub use problem::{Problem, ProblemKind};
 
 use crate::device::BlockDevice;
 use crate::error::Result;
-use crate::ondisk::features::Incompat;
+use crate::ondisk::features::RoCompat;
 use state::Checker;
 use std::sync::Arc;
 
@@ -90,8 +90,8 @@ pub fn check(
     checker.check_directories();
     checker.check_links();
     checker.check_bitmaps();
-    if checker.geo.features.incompat.contains(Incompat::MMP) {
-        checker.note("multiple-mount protection is not checked");
+    if checker.geo.features.ro_compat.contains(RoCompat::QUOTA) {
+        checker.not_checked("the usage recorded for quotas");
     }
     Ok(checker.finish())
 }

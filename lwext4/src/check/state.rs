@@ -124,7 +124,9 @@ impl<'a> Checker<'a> {
         self.report(Problem::new(kind, text).ino(ino));
     }
 
-    pub fn note(&mut self, text: impl Into<String>) {
+    /// Says that something was not checked.
+    pub fn not_checked(&mut self, text: impl Into<String>) {
+        let text = format!("not checked: {}", text.into());
         self.report(Problem::new(ProblemKind::NotChecked, text).note());
     }
 

@@ -193,9 +193,8 @@ impl Checker<'_> {
         }
         if self.sb.state() & STATE_ERROR != 0 {
             let count = self.sb.error_count();
-            self.note(format!(
-                "errors were recorded earlier ({count}): e2fsck clears the record"
-            ));
+            let text = format!("errors were recorded earlier ({count}): e2fsck clears the record");
+            self.report(Problem::new(ProblemKind::Superblock, text).note());
         }
     }
 }

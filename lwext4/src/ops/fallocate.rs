@@ -80,7 +80,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let last = end.div_ceil(1 << bits);
         let mut at = offset >> bits;
-        let mut waited = false;
+        let mut tries = 0;
         let mut zeroed = false;
         while at < last {
             let step = {
@@ -104,10 +104,7 @@ impl Fs {
             };
             match step {
                 Ok(next) => at = next,
-                Err(Error::NoSpace) if !waited && self.alloc.waits_for_commit() => {
-                    waited = true;
-                    self.journal.commit_all()?;
-                }
+                Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
                 Err(error) => return Err(error),
             }
         }

@@ -63,9 +63,6 @@ impl Fs {
             let inode = self.inode(at)?;
             let data = inode.data.read();
             data.check_dir()?;
-            if data.nlink() == 0 {
-                return Err(Error::NotFound);
-            }
             at = dir::parent(self, &data)?;
         }
         Err(Corrupt::new("directories form a cycle").ino(ino).into())

@@ -6,6 +6,7 @@ use lwext4::{Attr, BlockDevice, FileDevice, FileType, Ino, OpenOptions, Volume};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 /// What is compared at once, in bytes.
@@ -79,7 +80,10 @@ pub fn compare(device: &Arc<FileDevice>, norecovery: bool) -> Comparison {
             return comparison;
         }
     };
-    match Ext4::load(Box::new(Reader(device.clone()))) {
+    // ext4-view panics at some maps with holes: that is an obstacle, and needs no backtrace.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    match guarded(|| Ext4::load(Box::new(Reader(device.clone()))).map_err(|e| e.to_string())) {
         Ok(view) => Walk {
             volume: &volume,
             view,
@@ -88,9 +92,15 @@ pub fn compare(device: &Arc<FileDevice>, norecovery: bool) -> Comparison {
         .tree(),
         Err(error) => comparison.obstacle(format!("ext4-view does not open it ({error})")),
     }
+    panic::set_hook(hook);
     // Nothing was written: closing has nothing to say.
     let _ = volume.close();
     comparison
+}
+
+/// Runs code of `ext4-view`; a panic in it is an error like others.
+fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err("ext4-view panicked".into()))
 }
 
 struct Walk<'a> {
@@ -116,7 +126,16 @@ impl Walk<'_> {
     fn tree(&mut self) {
         let mut waiting = vec![(PathBuf::new("/"), Ino::ROOT, 0)];
         while let Some((path, ino, depth)) = waiting.pop() {
-            for (path, ino) in self.directory(&path, ino) {
+            let mut below = Vec::new();
+            let read = guarded(|| {
+                self.directory(&path, ino, &mut below);
+                Ok(())
+            });
+            if let Err(error) = read {
+                self.comparison
+                    .obstacle(format!("{}: {error}", path.display()));
+            }
+            for (path, ino) in below {
                 if depth < DEPTH {
                     waiting.push((path, ino, depth + 1));
                 } else {
@@ -135,8 +154,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Compares a directory's names and what is behind them; gives the directories among them.
-    fn directory(&mut self, path: &PathBuf, ino: Ino) -> Vec<(PathBuf, Ino)> {
+    /// Compares a directory's names and what is behind them; `below` gets the directories among them.
+    fn directory(&mut self, path: &PathBuf, ino: Ino, below: &mut Vec<(PathBuf, Ino)>) {
         let mut ours = BTreeMap::new();
         let read = self.volume.read_dir(ino, 0, &mut |entry| {
             if entry.name != b"." && entry.name != b".." {
@@ -147,7 +166,7 @@ impl Walk<'_> {
         if let Err(error) = read {
             let text = format!("{}: the engine: {error}", path.display());
             self.comparison.obstacle(text);
-            return Vec::new();
+            return;
         }
         let view = self.view.clone();
         let entries = match view.read_dir(path) {
@@ -155,17 +174,16 @@ impl Walk<'_> {
             Err(error) => {
                 let text = format!("{}: ext4-view: {error}", path.display());
                 self.comparison.obstacle(text);
-                return Vec::new();
+                return;
             }
         };
-        let mut below = Vec::new();
         for entry in entries {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
                     let text = format!("{}: ext4-view: {error}", path.display());
                     self.comparison.obstacle(text);
-                    return below;
+                    return;
                 }
             };
             let name = entry.file_name().as_ref().to_vec();
@@ -200,7 +218,6 @@ impl Walk<'_> {
             let path = path.join(name.as_slice());
             self.differs(&path, "the readers differ: ext4-view does not see it");
         }
-        below
     }
 
     /// Compares one file; whether it is a directory.
@@ -240,7 +257,7 @@ impl Walk<'_> {
             }
             FileType::Regular => {
                 same("the size", attr.size, seen.len())?;
-                match self.contents(path, attr) {
+                match guarded(|| self.contents(path, attr)) {
                     Ok(None) => {}
                     Ok(Some(at)) => {
                         return Err(format!(
