@@ -63,6 +63,14 @@ pub enum Command {
     ///
     /// Works on a mounted image too, and changes nothing.
     Info(Info),
+    /// Look for damage in an image, without changing it.
+    ///
+    /// Reads the whole image: the superblock and its copies, group descriptors, inodes, maps of
+    /// blocks, directories and their hash trees, extended attributes, link counts, bitmaps, free
+    /// counts and every checksum. A journal that waits for its replay is replayed in memory. Then an
+    /// independent reader reads all files a second time, and both must see the same. Usage recorded
+    /// for quotas is not checked.
+    Check(Check),
     /// Write the manual pages and shell completions.
     #[command(hide = true)]
     Generate(Generate),
@@ -218,6 +226,37 @@ pub struct Info {
     /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
     #[arg(long, value_name = "NUMBER")]
     pub partition: Option<u32>,
+}
+
+/// Arguments of `liveroot check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  liveroot check rootfs.ext4
+  liveroot check disk.img --partition 1 --json
+
+Exit codes:
+  0  nothing is wrong
+  1  problems were found; e2fsck mends them as the last line says
+  2  the image could not be checked, or the command line makes no sense")]
+pub struct Check {
+    /// The image file, or a block device.
+    pub image: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The file system starts at this byte of the image (units K, M, G, T allowed).
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
+    pub offset: Option<u64>,
+    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
+    #[arg(long, value_name = "NUMBER")]
+    pub partition: Option<u32>,
+    /// Check what is under a journal that waits for its replay.
+    #[arg(long)]
+    pub norecovery: bool,
+    /// Leave out the second reader, which reads the contents of all files.
+    #[arg(long)]
+    pub quick: bool,
 }
 
 /// Arguments of `liveroot generate`.

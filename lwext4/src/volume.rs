@@ -126,7 +126,7 @@ fn new_fs(
 }
 
 /// Finds the journal's blocks.
-fn open_journal(
+pub(crate) fn open_journal(
     dev: &Arc<dyn BlockDevice>,
     sb: &Superblock,
     geo: &Geometry,

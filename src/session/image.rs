@@ -153,6 +153,11 @@ pub fn human_size(bytes: u64) -> String {
 }
 
 impl Image {
+    /// Where the file system starts in the file, in bytes.
+    pub fn start(&self) -> u64 {
+        self.range.start
+    }
+
     /// Makes sure that nobody else writes the image, or for [`Access::Write`] that nobody has it, as
     /// long as it is open.
     ///
