@@ -16,7 +16,11 @@ impl Acl {
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = 2u32.to_le_bytes().to_vec();
         for &(tag, perm, id) in &self.0 {
-            let id = if matches!(tag, USER | GROUP) { id } else { u32::MAX };
+            let id = if matches!(tag, USER | GROUP) {
+                id
+            } else {
+                u32::MAX
+            };
             bytes.extend(tag.to_le_bytes());
             bytes.extend(perm.to_le_bytes());
             bytes.extend(id.to_le_bytes());
@@ -41,7 +45,11 @@ impl Acl {
     }
 
     fn group_class(&self) -> u16 {
-        if self.perm_of(MASK).is_some() { MASK } else { GROUP_OBJ }
+        if self.perm_of(MASK).is_some() {
+            MASK
+        } else {
+            GROUP_OBJ
+        }
     }
 
     /// Whether permission bits say as much.
@@ -73,8 +81,16 @@ impl Acl {
 /// A valid list.
 pub fn random(rng: &mut fastrand::Rng) -> Acl {
     let mut perm = || rng.u16(0..8);
-    let mut entries = vec![(USER_OBJ, perm(), 0), (GROUP_OBJ, perm(), 0), (OTHER, perm(), 0)];
-    let named = if rng.u8(0..4) == 0 { 0 } else { rng.usize(1..12) };
+    let mut entries = vec![
+        (USER_OBJ, perm(), 0),
+        (GROUP_OBJ, perm(), 0),
+        (OTHER, perm(), 0),
+    ];
+    let named = if rng.u8(0..4) == 0 {
+        0
+    } else {
+        rng.usize(1..12)
+    };
     let mut ids: Vec<(u16, u32)> = (0..named)
         .map(|_| (if rng.bool() { USER } else { GROUP }, rng.u32(0..100_000)))
         .collect();

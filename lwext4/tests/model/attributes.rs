@@ -19,12 +19,18 @@ impl Rooms {
     pub fn new(block: usize, inode: usize) -> Rooms {
         // 32 bytes of extra fields, the magic number, and the end.
         let inside = inode.saturating_sub(128 + 32 + 4 + 4);
-        Rooms { inside, outside: block - 32 - 4 }
+        Rooms {
+            inside,
+            outside: block - 32 - 4,
+        }
     }
 
     /// Whether some distribution over the two places fits.
     fn fit(self, xattrs: &Xattrs) -> bool {
-        let spaces: Vec<usize> = xattrs.iter().map(|(name, value)| space(name, value)).collect();
+        let spaces: Vec<usize> = xattrs
+            .iter()
+            .map(|(name, value)| space(name, value))
+            .collect();
         // Every sum that can be inside.
         let mut sums = vec![false; self.inside + 1];
         sums[0] = true;
@@ -53,8 +59,14 @@ fn is_acl(name: &[u8]) -> bool {
 
 fn random_name(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(0..40) {
-        0 => [&b""[..], b"user.", b"nonsense", b"other.kind", b"system.data", &[b'x'; 256]]
-            [rng.usize(0..6)]
+        0 => [
+            &b""[..],
+            b"user.",
+            b"nonsense",
+            b"other.kind",
+            b"system.data",
+            &[b'x'; 256],
+        ][rng.usize(0..6)]
         .to_vec(),
         1..5 => ACCESS_ACL.to_vec(),
         5..9 => DEFAULT_ACL.to_vec(),
@@ -98,6 +110,7 @@ impl World {
             mtime: (rng.u8(0..3) == 0).then(|| random::time(rng)),
             ctime: (rng.u8(0..5) == 0).then(|| random::time(rng)),
             kill_suid: rng.u8(0..4) == 0,
+            kill_sgid: false,
         };
         self.note(format!("setattr {} {set:?}", self.label(id)));
         let result = self.v().setattr(self.tree.node(id).ino, &set);
@@ -168,7 +181,11 @@ impl World {
         if rng.u8(0..3) > 0 {
             rng.fill(&mut value);
         }
-        self.note(format!("setxattr {} {} {len} {mode:?}", self.label(id), show(&name)));
+        self.note(format!(
+            "setxattr {} {} {len} {mode:?}",
+            self.label(id),
+            show(&name)
+        ));
         let mut errors = name_errors(&name);
         if len > 65_536 {
             errors.push(EINVAL);
@@ -185,7 +202,17 @@ impl World {
             errors.push(ENOSPC);
         }
         let result = self.v().setxattr(node.ino, &name, &value, mode);
-        if self.expect(result, &errors, Need { blocks: 1, inode: false }).is_some() {
+        if self
+            .expect(
+                result,
+                &errors,
+                Need {
+                    blocks: 1,
+                    inode: false,
+                },
+            )
+            .is_some()
+        {
             self.tree.node_mut(id).xattrs = after;
             self.touch(id, false);
         }
@@ -204,7 +231,11 @@ impl World {
             1 => value.truncate(value.len() - 1),
             _ => {}
         }
-        self.note(format!("setxattr {} {} {acl:?}", self.label(id), show(name)));
+        self.note(format!(
+            "setxattr {} {} {acl:?}",
+            self.label(id),
+            show(name)
+        ));
         let mut errors = Vec::new();
         match spoiled {
             0 => errors.push(EOPNOTSUPP),
@@ -229,7 +260,17 @@ impl World {
             errors.push(ENOSPC);
         }
         let result = self.v().setxattr(node.ino, name, &value, mode);
-        if self.expect(result, &errors, Need { blocks: 1, inode: false }).is_some() {
+        if self
+            .expect(
+                result,
+                &errors,
+                Need {
+                    blocks: 1,
+                    inode: false,
+                },
+            )
+            .is_some()
+        {
             let node = self.tree.node_mut(id);
             node.xattrs = after;
             if access && !empty {
@@ -260,7 +301,17 @@ impl World {
             errors.push(ENODATA);
         }
         let result = self.v().removexattr(node.ino, name);
-        if self.expect(result, &errors, Need { blocks: 1, inode: false }).is_some() {
+        if self
+            .expect(
+                result,
+                &errors,
+                Need {
+                    blocks: 1,
+                    inode: false,
+                },
+            )
+            .is_some()
+        {
             self.tree.node_mut(id).xattrs.remove(name);
             self.touch(id, false);
         }
@@ -291,9 +342,16 @@ impl World {
         };
         names.sort();
         let wanted: Vec<Vec<u8>> = node.xattrs.keys().cloned().collect();
-        assert!(names == wanted, "attributes of {}: {names:?}, not {wanted:?}", self.label(id));
+        assert!(
+            names == wanted,
+            "attributes of {}: {names:?}, not {wanted:?}",
+            self.label(id)
+        );
         for (name, value) in &node.xattrs {
-            let found = self.v().getxattr(node.ino, name).expect("a listed attribute");
+            let found = self
+                .v()
+                .getxattr(node.ino, name)
+                .expect("a listed attribute");
             let what = format!("attribute {} of {}", show(name), self.label(id));
             assert!(found == value.shown(), "{what}: {found:x?}, not {value:x?}");
         }

@@ -47,9 +47,17 @@ impl World {
         let size = self.tree.node(id).content.size();
         let mut at = 0;
         while at < size {
-            let (Some(data), _) = self.seek(id, at) else { break };
-            let (_, Some(hole)) = self.seek(id, data) else { break };
-            assert!(hole > data, "a hole begins where data is: {data} of {}", self.label(id));
+            let (Some(data), _) = self.seek(id, at) else {
+                break;
+            };
+            let (_, Some(hole)) = self.seek(id, data) else {
+                break;
+            };
+            assert!(
+                hole > data,
+                "a hole begins where data is: {data} of {}",
+                self.label(id)
+            );
             let mut from = data;
             while from < hole {
                 let len = (hole - from).min(PIECE) as usize;
@@ -82,7 +90,13 @@ impl World {
             self.bury(id);
         }
         self.empty(self.tree.root);
-        let names: Vec<_> = self.tree.node(self.tree.root).xattrs.keys().cloned().collect();
+        let names: Vec<_> = self
+            .tree
+            .node(self.tree.root)
+            .xattrs
+            .keys()
+            .cloned()
+            .collect();
         for name in names {
             self.removexattr(self.tree.root, &name);
         }

@@ -25,31 +25,50 @@ impl World {
     }
 
     pub fn op_write(&mut self, rng: &mut Rng) {
-        let Some(id) = self.pick_file(rng) else { return };
+        let Some(id) = self.pick_file(rng) else {
+            return;
+        };
         let block = self.facts.block;
         let offset = random::offset(rng, self.tree.node(id).content.size(), block);
         let len = random::len(rng, block);
         let data = random::data(rng, len);
-        let mode = if rng.bool() { WriteMode::Plain } else { WriteMode::Writeback };
+        let mode = if rng.bool() {
+            WriteMode::Plain
+        } else {
+            WriteMode::Writeback
+        };
         self.write(id, offset, &data, mode);
     }
 
     pub fn write(&mut self, id: Id, offset: u64, data: &[u8], mode: WriteMode) {
         let len = data.len() as u64;
-        self.note(format!("write {} at {offset}, {len} bytes, {mode:?}", self.label(id)));
+        self.note(format!(
+            "write {} at {offset}, {len} bytes, {mode:?}",
+            self.label(id)
+        ));
         let limit = self.facts.max_size();
-        let mut errors = if data.is_empty() { Vec::new() } else { self.data_errors(id) };
+        let mut errors = if data.is_empty() {
+            Vec::new()
+        } else {
+            self.data_errors(id)
+        };
         if offset >= limit && !data.is_empty() {
             errors.push(EFBIG);
         }
         let result = self.v().write(self.tree.node(id).ino, offset, data, mode);
-        let need = Need { blocks: len / self.facts.block + 2, inode: false };
+        let need = Need {
+            blocks: len / self.facts.block + 2,
+            inode: false,
+        };
         let full = self.is_full(need);
         let Some(n) = self.expect(result, &errors, need) else {
             return;
         };
         let fits = len.min(limit.saturating_sub(offset)) as usize;
-        assert!(n == fits || (n < fits && n > 0 && full), "wrote {n} of {fits}");
+        assert!(
+            n == fits || (n < fits && n > 0 && full),
+            "wrote {n} of {fits}"
+        );
         if n == 0 {
             return;
         }
@@ -62,7 +81,9 @@ impl World {
     }
 
     pub fn op_read(&mut self, rng: &mut Rng) {
-        let Some(id) = self.pick_file(rng) else { return };
+        let Some(id) = self.pick_file(rng) else {
+            return;
+        };
         let offset = random::offset(rng, self.tree.node(id).content.size(), self.facts.block);
         let len = random::len(rng, self.facts.block);
         self.note(format!("read {} at {offset}, {len} bytes", self.label(id)));
@@ -78,7 +99,9 @@ impl World {
     }
 
     pub fn op_truncate(&mut self, rng: &mut Rng) {
-        let Some(id) = self.pick_file(rng) else { return };
+        let Some(id) = self.pick_file(rng) else {
+            return;
+        };
         let node = self.tree.node(id);
         let (ino, old, block) = (node.ino, node.content.size(), self.facts.block);
         let size = match rng.u8(0..10) {
@@ -116,7 +139,9 @@ impl World {
     }
 
     pub fn op_fallocate(&mut self, rng: &mut Rng) {
-        let Some(id) = self.pick_file(rng) else { return };
+        let Some(id) = self.pick_file(rng) else {
+            return;
+        };
         let block = self.facts.block;
         let size = self.tree.node(id).content.size();
         let offset = random::offset(rng, size, block);
@@ -135,7 +160,10 @@ impl World {
     }
 
     pub fn fallocate(&mut self, id: Id, offset: u64, len: u64, mode: FallocateMode) {
-        self.note(format!("fallocate {} at {offset}, {len} bytes, {mode:?}", self.label(id)));
+        self.note(format!(
+            "fallocate {} at {offset}, {len} bytes, {mode:?}",
+            self.label(id)
+        ));
         let end = offset.saturating_add(len);
         let node = self.tree.node(id);
         let mut errors = Vec::new();
@@ -153,8 +181,15 @@ impl World {
         if end > self.facts.max_size() {
             errors.push(EFBIG);
         }
-        let blocks = if mode == FallocateMode::PunchHole { 0 } else { len / self.facts.block + 2 };
-        let need = Need { blocks, inode: false };
+        let blocks = if mode == FallocateMode::PunchHole {
+            0
+        } else {
+            len / self.facts.block + 2
+        };
+        let need = Need {
+            blocks,
+            inode: false,
+        };
         let result = self.v().fallocate(node.ino, offset, len, mode);
         let failed = result.is_err();
         self.tree.node_mut(id).preallocated |= mode != FallocateMode::PunchHole;
@@ -180,7 +215,6 @@ impl World {
         if grows && end > old {
             node.content.set_size(end);
         }
-        node.clear_suid();
         self.touch(id, true);
     }
 
@@ -189,7 +223,10 @@ impl World {
         let node = self.tree.node(id);
         let (ino, old) = (node.ino, node.content.size());
         let attr = self.v().getattr(ino).expect("attributes");
-        assert!(attr.size == old || (attr.size > old && attr.size <= end), "size after failure");
+        assert!(
+            attr.size == old || (attr.size > old && attr.size <= end),
+            "size after failure"
+        );
         let mut content = node.content.clone();
         content.set_size(attr.size);
         let to = end.min(old);
@@ -204,15 +241,14 @@ impl World {
             content.write(at, &found);
             at += len as u64;
             // What follows is a hole in the model: nothing to take over.
-            at = content.first_nonzero(at, to).map_or(to, |next| next.max(at));
+            at = content
+                .first_nonzero(at, to)
+                .map_or(to, |next| next.max(at));
         }
         let perm = attr.perm;
         let node = self.tree.node_mut(id);
         node.content = content;
-        let before = node.perm;
-        node.clear_suid();
-        assert!(perm == before || perm == node.perm, "permissions after failure");
-        node.perm = perm;
+        assert_eq!(perm, node.perm, "permissions after failure");
         let started = |time, now| match time {
             Time::Exact(time) if time >= now => Time::Exact(time),
             other => other,
@@ -229,13 +265,23 @@ impl World {
 
     /// Every other block: written, punched or allocated. Makes maps of many pieces.
     pub fn op_comb(&mut self, rng: &mut Rng) {
-        let Some(id) = self.tree.pick(rng, Node::is_regular) else { return };
+        let Some(id) = self.tree.pick(rng, Node::is_regular) else {
+            return;
+        };
         let block = self.facts.block;
         let start = rng.u64(0..40) * block;
-        let count = if rng.u8(0..6) == 0 { rng.u64(100..500) } else { rng.u64(4..60) };
+        let count = if rng.u8(0..6) == 0 {
+            rng.u64(100..500)
+        } else {
+            rng.u64(4..60)
+        };
         let kind = rng.u8(0..4);
         let step = if rng.u8(0..4) == 0 { 3 } else { 2 };
-        let len = if rng.bool() { block } else { rng.u64(1..=block) };
+        let len = if rng.bool() {
+            block
+        } else {
+            rng.u64(1..=block)
+        };
         let data = random::data(rng, len);
         // From the front, from the back, or in no order.
         let order = rng.u8(0..3);
@@ -257,7 +303,9 @@ impl World {
     }
 
     pub fn op_seek(&mut self, rng: &mut Rng) {
-        let Some(id) = self.tree.pick(rng, Node::is_regular) else { return };
+        let Some(id) = self.tree.pick(rng, Node::is_regular) else {
+            return;
+        };
         let offset = random::offset(rng, self.tree.node(id).content.size(), self.facts.block);
         self.note(format!("seek {} from {offset}", self.label(id)));
         self.seek(id, offset);
@@ -274,15 +322,30 @@ impl World {
             return (None, None);
         }
         let skipped = data.unwrap_or(size);
-        assert!(skipped >= offset && (skipped < size || data.is_none()), "SEEK_DATA {data:?}");
+        assert!(
+            skipped >= offset && (skipped < size || data.is_none()),
+            "SEEK_DATA {data:?}"
+        );
         let lost = node.content.first_nonzero(offset, skipped);
-        assert_eq!(lost, None, "SEEK_DATA passed over data from {offset} to {skipped}");
+        assert_eq!(
+            lost, None,
+            "SEEK_DATA passed over data from {offset} to {skipped}"
+        );
         let hole = hole.expect("the end counts as a hole");
-        assert!(hole >= offset && hole <= size, "SEEK_HOLE {hole} of {offset}..{size}");
+        assert!(
+            hole >= offset && hole <= size,
+            "SEEK_HOLE {hole} of {offset}..{size}"
+        );
         let end = ((hole / block + 1) * block).min(size);
         let data_there = node.content.first_nonzero(hole, end);
-        assert_eq!(data_there, None, "SEEK_HOLE found a hole at {hole} where data is");
-        assert!(data.is_none_or(|data| data == offset || hole == offset), "neither data nor hole");
+        assert_eq!(
+            data_there, None,
+            "SEEK_HOLE found a hole at {hole} where data is"
+        );
+        assert!(
+            data.is_none_or(|data| data == offset || hole == offset),
+            "neither data nor hole"
+        );
         (data, Some(hole))
     }
 }

@@ -27,7 +27,13 @@ pub enum Maker {
 }
 
 const fn mke2fs(name: &'static str, kib: u64, options: &'static [&'static str]) -> Family {
-    Family { name, kib, made_by: Maker::Mke2fs(options), tuned: &[], tiny: kib < 8192 }
+    Family {
+        name,
+        kib,
+        made_by: Maker::Mke2fs(options),
+        tuned: &[],
+        tiny: kib < 8192,
+    }
 }
 
 const fn ours(
@@ -37,8 +43,18 @@ const fn ours(
     inode_size: u16,
     features: &'static str,
 ) -> Family {
-    let made_by = Maker::Ours { block_size, inode_size, features };
-    Family { name, kib, made_by, tuned: &[], tiny: kib < 8192 }
+    let made_by = Maker::Ours {
+        block_size,
+        inode_size,
+        features,
+    };
+    Family {
+        name,
+        kib,
+        made_by,
+        tuned: &[],
+        tiny: kib < 8192,
+    }
 }
 
 const fn tuned(mut family: Family, options: &'static [&'static str]) -> Family {
@@ -47,49 +63,120 @@ const fn tuned(mut family: Family, options: &'static [&'static str]) -> Family {
 }
 
 pub const FAMILIES: &[Family] = &[
-    mke2fs("debian-4k", 65536, &["-t", "ext4", "-b", "4096", "-g", "4096"]),
+    mke2fs(
+        "debian-4k",
+        65536,
+        &["-t", "ext4", "-b", "4096", "-g", "4096"],
+    ),
     mke2fs("debian-1k", 49152, &["-t", "ext4", "-b", "1024"]),
     mke2fs(
         "newer-2k",
         65536,
-        &["-t", "ext4", "-b", "2048", "-g", "8192", "-O", "metadata_csum_seed,orphan_file"],
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "2048",
+            "-g",
+            "8192",
+            "-O",
+            "metadata_csum_seed,orphan_file",
+        ],
     ),
-    mke2fs("no-csum-2k", 49152, &["-t", "ext4", "-b", "2048", "-O", "^metadata_csum"]),
-    mke2fs("no-journal-1k", 32768, &["-t", "ext4", "-b", "1024", "-O", "^has_journal"]),
+    mke2fs(
+        "no-csum-2k",
+        49152,
+        &["-t", "ext4", "-b", "2048", "-O", "^metadata_csum"],
+    ),
+    mke2fs(
+        "no-journal-1k",
+        32768,
+        &["-t", "ext4", "-b", "1024", "-O", "^has_journal"],
+    ),
     mke2fs(
         "uninit-bg",
         49152,
-        &["-t", "ext4", "-b", "1024", "-I", "128", "-O", "^metadata_csum,uninit_bg"],
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-I",
+            "128",
+            "-O",
+            "^metadata_csum,uninit_bg",
+        ],
     ),
-    mke2fs("meta-bg", 49152, &["-t", "ext4", "-b", "1024", "-O", "meta_bg,^resize_inode"]),
+    mke2fs(
+        "meta-bg",
+        49152,
+        &["-t", "ext4", "-b", "1024", "-O", "meta_bg,^resize_inode"],
+    ),
     mke2fs(
         "small-journal",
         32768,
-        &["-t", "ext4", "-b", "1024", "-g", "1024", "-J", "size=1", "-O", "^flex_bg,^64bit"],
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-g",
+            "1024",
+            "-J",
+            "size=1",
+            "-O",
+            "^flex_bg,^64bit",
+        ],
     ),
     tuned(
-        mke2fs("plain-dirs", 32768, &["-t", "ext4", "-b", "1024", "-O", "^dir_index,^filetype"]),
+        mke2fs(
+            "plain-dirs",
+            32768,
+            &["-t", "ext4", "-b", "1024", "-O", "^dir_index,^filetype"],
+        ),
         &[],
     ),
     tuned(
-        mke2fs("tea", 49152, &["-t", "ext4", "-b", "1024", "-O", "orphan_file"]),
+        mke2fs(
+            "tea",
+            49152,
+            &["-t", "ext4", "-b", "1024", "-O", "orphan_file"],
+        ),
         &["-E", "hash_alg=tea"],
     ),
     tuned(
-        mke2fs("legacy-hash", 32768, &["-t", "ext3", "-b", "1024", "-I", "256"]),
+        mke2fs(
+            "legacy-hash",
+            32768,
+            &["-t", "ext3", "-b", "1024", "-I", "256"],
+        ),
         &["-E", "hash_alg=legacy"],
     ),
     mke2fs("ext3", 49152, &["-t", "ext3", "-b", "1024"]),
     mke2fs("ext2", 32768, &["-t", "ext2", "-b", "1024", "-I", "128"]),
     ours("ours-1k", 65536, 1024, 256, ""),
-    ours("ours-4k", 131072, 4096, 256, "metadata_csum_seed,orphan_file"),
+    ours(
+        "ours-4k",
+        131072,
+        4096,
+        256,
+        "metadata_csum_seed,orphan_file",
+    ),
     ours("ours-2k-128", 49152, 2048, 128, "^metadata_csum"),
     ours("ours-no-journal", 32768, 1024, 128, "^has_journal"),
     mke2fs("tiny-1k", 1024, &["-t", "ext4", "-b", "1024"]),
-    mke2fs("tiny-journal", 3072, &["-t", "ext4", "-b", "1024", "-N", "200"]),
+    mke2fs(
+        "tiny-journal",
+        3072,
+        &["-t", "ext4", "-b", "1024", "-N", "200"],
+    ),
     mke2fs("tiny-4k", 6144, &["-t", "ext4", "-b", "4096"]),
     mke2fs("tiny-ext3", 3072, &["-t", "ext3", "-b", "1024"]),
-    mke2fs("few-inodes", 8192, &["-t", "ext4", "-b", "1024", "-N", "64"]),
+    mke2fs(
+        "few-inodes",
+        8192,
+        &["-t", "ext4", "-b", "1024", "-N", "64"],
+    ),
 ];
 
 /// Where an image is while it is tried.
@@ -108,7 +195,9 @@ impl Drop for Disk {
 }
 
 fn run(command: &mut Command) {
-    let out = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let out = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let text = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{command:?}: {text}");
 }
@@ -131,9 +220,16 @@ impl Disk {
         file.set_len(family.kib << 10).expect("the image's size");
         match &family.made_by {
             Maker::Mke2fs(options) => {
-                run(Command::new("mke2fs").args(["-q", "-F"]).args(*options).arg(&path));
+                run(Command::new("mke2fs")
+                    .args(["-q", "-F"])
+                    .args(*options)
+                    .arg(&path));
             }
-            Maker::Ours { block_size, inode_size, features } => {
+            Maker::Ours {
+                block_size,
+                inode_size,
+                features,
+            } => {
                 let options = FormatOptions {
                     block_size: Some(*block_size),
                     inode_size: Some(*inode_size),
@@ -173,13 +269,21 @@ impl Disk {
     /// `e2fsck -fn` must find nothing.
     pub fn check(&self) {
         let path = self.file();
-        let out = Command::new("e2fsck").arg("-fn").arg(path).output().expect("e2fsck");
+        let out = Command::new("e2fsck")
+            .arg("-fn")
+            .arg(path)
+            .output()
+            .expect("e2fsck");
         let text = String::from_utf8_lossy(&out.stdout);
         assert!(out.status.success(), "e2fsck -fn: {}\n{text}", out.status);
     }
 }
 
 fn file_device(path: &Path) -> Arc<dyn BlockDevice> {
-    let file = File::options().read(true).write(true).open(path).expect("the image file");
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .expect("the image file");
     Arc::new(FileDevice::new(file).expect("the image file"))
 }

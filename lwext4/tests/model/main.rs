@@ -37,7 +37,10 @@ use std::collections::HashSet;
 /// A number from the environment.
 fn number(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
-        Ok(text) => text.replace('_', "").parse().unwrap_or_else(|e| panic!("{name}: {e}")),
+        Ok(text) => text
+            .replace('_', "")
+            .parse()
+            .unwrap_or_else(|e| panic!("{name}: {e}")),
         Err(_) => default,
     }
 }

@@ -29,7 +29,11 @@ fn is_dots(name: &[u8]) -> bool {
 pub fn show(name: &[u8]) -> String {
     let text = name.escape_ascii().to_string();
     if text.len() > 40 {
-        format!("{}…({})", text.chars().take(30).collect::<String>(), name.len())
+        format!(
+            "{}…({})",
+            text.chars().take(30).collect::<String>(),
+            name.len()
+        )
     } else {
         text
     }
@@ -80,9 +84,17 @@ impl World {
             generation: 0,
             file_type,
             perm: 0,
-            nlink: if file_type == FileType::Directory { 2 } else { 1 },
+            nlink: if file_type == FileType::Directory {
+                2
+            } else {
+                1
+            },
             uid: 0,
-            gid: if parent.perm & 0o2000 != 0 { parent.gid } else { 0 },
+            gid: if parent.perm & 0o2000 != 0 {
+                parent.gid
+            } else {
+                0
+            },
             device: (0, 0),
             atime: since,
             mtime: since,
@@ -112,7 +124,8 @@ impl World {
         let access = default.inherited(node.perm);
         node.perm = node.perm & !0o777 | access.mode();
         if node.is_dir() {
-            node.xattrs.insert(DEFAULT_ACL.to_vec(), Value::Acl(default.clone()));
+            node.xattrs
+                .insert(DEFAULT_ACL.to_vec(), Value::Acl(default.clone()));
         }
         if !access.is_minimal() {
             node.xattrs.insert(ACCESS_ACL.to_vec(), Value::Acl(access));
@@ -141,10 +154,18 @@ impl World {
             gid: random::id(rng),
             device: random::device(rng),
         };
-        self.note(format!("create {:?} {} in {}", file_type, show(name), self.label(dir)));
+        self.note(format!(
+            "create {:?} {} in {}",
+            file_type,
+            show(name),
+            self.label(dir)
+        ));
         let errors = self.add_errors(dir, name);
         let result = self.v().create(self.tree.node(dir).ino, name, &new);
-        let need = Need { blocks: 1, inode: true };
+        let need = Need {
+            blocks: 1,
+            inode: true,
+        };
         let Some(entry) = self.expect(result, &errors, need) else {
             return;
         };
@@ -176,7 +197,11 @@ impl World {
         let mut target = vec![0; len];
         target.fill_with(|| rng.u8(1..));
         let (uid, gid) = (random::id(rng), random::id(rng));
-        self.note(format!("symlink {} in {}, {len} bytes", show(&name), self.label(dir)));
+        self.note(format!(
+            "symlink {} in {}, {len} bytes",
+            show(&name),
+            self.label(dir)
+        ));
         let mut errors = self.add_errors(dir, &name);
         if target.is_empty() {
             errors.push(ENOENT);
@@ -184,8 +209,13 @@ impl World {
         if len >= block.min(4096) {
             errors.push(ENAMETOOLONG);
         }
-        let result = self.v().symlink(self.tree.node(dir).ino, &name, &target, uid, gid);
-        let need = Need { blocks: 1, inode: true };
+        let result = self
+            .v()
+            .symlink(self.tree.node(dir).ino, &name, &target, uid, gid);
+        let need = Need {
+            blocks: 1,
+            inode: true,
+        };
         let Some(entry) = self.expect(result, &errors, need) else {
             return;
         };
@@ -204,7 +234,12 @@ impl World {
     pub fn op_link(&mut self, rng: &mut Rng) {
         let (dir, name) = self.pick_name(rng);
         let id = self.pick_any(rng);
-        self.note(format!("link {} as {} in {}", self.label(id), show(&name), self.label(dir)));
+        self.note(format!(
+            "link {} as {} in {}",
+            self.label(id),
+            show(&name),
+            self.label(dir)
+        ));
         let mut errors = self.add_errors(dir, &name);
         let node = self.tree.node(id);
         if node.is_dir() {
@@ -231,7 +266,12 @@ impl World {
             0 => (self.pick_dir(rng), random::name(rng)),
             _ => self.pick_entry(rng).unwrap_or_else(|| self.pick_name(rng)),
         };
-        let is_dir = self.tree.node(dir).names.get(&name).map(|&id| self.tree.node(id).is_dir());
+        let is_dir = self
+            .tree
+            .node(dir)
+            .names
+            .get(&name)
+            .map(|&id| self.tree.node(id).is_dir());
         // Mostly the call that fits.
         let rmdir = is_dir.unwrap_or(rng.bool()) != (rng.u8(0..12) == 0);
         self.remove(dir, &name, rmdir);
@@ -254,7 +294,11 @@ impl World {
             }
         }
         let ino = self.tree.node(dir).ino;
-        let result = if rmdir { self.v().rmdir(ino, name) } else { self.v().unlink(ino, name) };
+        let result = if rmdir {
+            self.v().rmdir(ino, name)
+        } else {
+            self.v().unlink(ino, name)
+        };
         // Taking away needs no room: not even a full image may refuse it.
         if let Err(error) = &result
             && !errors.contains(&error.errno())
@@ -264,7 +308,12 @@ impl World {
         if self.expect(result, &errors, Need::default()).is_none() {
             return;
         }
-        let id = self.tree.node_mut(dir).names.remove(name).expect("the name was found");
+        let id = self
+            .tree
+            .node_mut(dir)
+            .names
+            .remove(name)
+            .expect("the name was found");
         self.disturb(dir, name);
         if rmdir {
             self.tree.node_mut(dir).nlink -= 1;
@@ -307,7 +356,9 @@ impl World {
         } else if dir == self.tree.root {
             self.above
         } else {
-            self.tree.get(node.parent).map_or(Ino(0), |parent| parent.ino)
+            self.tree
+                .get(node.parent)
+                .map_or(Ino(0), |parent| parent.ino)
         };
         let removed = node.nlink == 0;
         let result = self.v().lookup(node.ino, name);
@@ -315,7 +366,11 @@ impl World {
             Err(error) if errors.contains(&error.errno()) => {}
             Err(error) if removed && error.errno() == ENOENT => {}
             Ok(entry) if errors.is_empty() => {
-                assert!(entry.attr.ino == wanted || removed, "{} leads elsewhere", show(name));
+                assert!(
+                    entry.attr.ino == wanted || removed,
+                    "{} leads elsewhere",
+                    show(name)
+                );
                 self.v().forget(entry.attr.ino, 1);
             }
             other => panic!("lookup of dots: {other:?}, errors due: {errors:?}"),

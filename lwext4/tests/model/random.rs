@@ -24,8 +24,15 @@ fn bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
 /// A name, seldom one that cannot be.
 pub fn name(rng: &mut Rng) -> Vec<u8> {
     match rng.u8(0..100) {
-        0 => [&b""[..], b".", b"..", b"a/b", b"nul\0", &[b'x'; 256], &[b'y'; 300]]
-            [rng.usize(0..7)]
+        0 => [
+            &b""[..],
+            b".",
+            b"..",
+            b"a/b",
+            b"nul\0",
+            &[b'x'; 256],
+            &[b'y'; 300],
+        ][rng.usize(0..7)]
         .to_vec(),
         1..60 => format!("n{:x}", rng.u16(0..600)).into_bytes(),
         60..78 => {

@@ -32,17 +32,31 @@ impl World {
             6..9 => RenameMode::Exchange,
             _ => RenameMode::Whiteout,
         };
-        self.rename(&Move { from, name, to, new_name, mode });
+        self.rename(&Move {
+            from,
+            name,
+            to,
+            new_name,
+            mode,
+        });
     }
 
     fn rename(&mut self, m: &Move) {
         let (from, to) = (self.label(m.from), self.label(m.to));
         let (name, new_name) = (show(&m.name), show(&m.new_name));
-        self.note(format!("rename {:?} {name} of {from} to {new_name} of {to}", m.mode));
+        self.note(format!(
+            "rename {:?} {name} of {from} to {new_name} of {to}",
+            m.mode
+        ));
         let (errors, source, target) = self.rename_errors(m);
         let inos = [m.from, m.to].map(|id| self.tree.node(id).ino);
-        let result = self.v().rename(inos[0], &m.name, inos[1], &m.new_name, m.mode);
-        let need = Need { blocks: 0, inode: m.mode == RenameMode::Whiteout };
+        let result = self
+            .v()
+            .rename(inos[0], &m.name, inos[1], &m.new_name, m.mode);
+        let need = Need {
+            blocks: 0,
+            inode: m.mode == RenameMode::Whiteout,
+        };
         if self.expect(result, &errors, need).is_none() {
             return;
         }
@@ -116,8 +130,14 @@ impl World {
     }
 
     fn exchange(&mut self, m: &Move, source: Id, target: Id) {
-        self.tree.node_mut(m.to).names.insert(m.new_name.clone(), source);
-        self.tree.node_mut(m.from).names.insert(m.name.clone(), target);
+        self.tree
+            .node_mut(m.to)
+            .names
+            .insert(m.new_name.clone(), source);
+        self.tree
+            .node_mut(m.from)
+            .names
+            .insert(m.name.clone(), target);
         self.moved(source, m.from, m.to);
         self.moved(target, m.to, m.from);
         self.touch(target, false);
@@ -125,7 +145,10 @@ impl World {
 
     fn replace(&mut self, m: &Move, source: Id, target: Option<Id>) {
         self.tree.node_mut(m.from).names.remove(&m.name);
-        self.tree.node_mut(m.to).names.insert(m.new_name.clone(), source);
+        self.tree
+            .node_mut(m.to)
+            .names
+            .insert(m.new_name.clone(), source);
         if target.is_none() {
             self.disturb(m.to, &m.new_name);
         }

@@ -46,7 +46,12 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Failure> {
     let caught = CAUGHT.take().flatten();
     result.map_err(|_| {
         let (message, place) = caught.unwrap_or_default();
-        Failure { message, place, step: 0, trace: Vec::new() }
+        Failure {
+            message,
+            place,
+            step: 0,
+            trace: Vec::new(),
+        }
     })
 }
 
@@ -133,7 +138,9 @@ pub fn run_or_tell(plan: &Plan) {
     let started = Instant::now();
     let failure = match run(plan) {
         Ok(full) => {
-            let Plan { family, seed, ops, .. } = plan;
+            let Plan {
+                family, seed, ops, ..
+            } = plan;
             println!(
                 "{:>16}: seed {seed}, {ops} operations in {:.1} s; full {full} times",
                 family.name,

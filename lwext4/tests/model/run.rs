@@ -1,12 +1,14 @@
 //! Runs of random operations, and what is checked along the way.
 
 use crate::image::{Disk, Family};
+use crate::random;
 use crate::report::{self, Failure, Watchdog};
 use crate::tree::{Id, Node};
 use crate::world::{Need, World};
-use crate::random;
 use fastrand::Rng;
-use lwext4::{Durability, FileType, Ino, OpenOptions, SetAttr, StatFs, Timestamp, Volume, WriteMode};
+use lwext4::{
+    Durability, FileType, Ino, OpenOptions, SetAttr, StatFs, Timestamp, Volume, WriteMode,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +87,14 @@ impl World {
                 self.create(rng, dir, &name, file_type);
             }
         } else {
-            let names: Vec<_> = self.tree.node(dir).names.keys().take(count).cloned().collect();
+            let names: Vec<_> = self
+                .tree
+                .node(dir)
+                .names
+                .keys()
+                .take(count)
+                .cloned()
+                .collect();
             for name in names {
                 let id = self.tree.node(dir).names[&name];
                 let is_dir = self.tree.node(id).is_dir();
@@ -101,24 +110,38 @@ impl World {
         } else {
             let id = self.pick_any(rng);
             self.note(format!("sync {}", self.label(id)));
-            self.v().sync_inode(self.tree.node(id).ino, rng.bool()).expect("sync of an inode");
+            self.v()
+                .sync_inode(self.tree.node(id).ino, rng.bool())
+                .expect("sync of an inode");
         }
     }
 
     /// Makes room when there is none: what else would happen is one ENOSPC after another.
     fn op_relieve(&mut self, _: &mut Rng) {
-        if !self.is_full(Need { blocks: 40, inode: false }) {
+        if !self.is_full(Need {
+            blocks: 40,
+            inode: false,
+        }) {
             return;
         }
         let size = |id: &Id| {
             let ino = self.tree.node(*id).ino;
             self.v().getattr(ino).map_or(0, |attr| attr.sectors)
         };
-        let files = self.tree.ids().into_iter().filter(|&id| self.tree.node(id).is_regular());
+        let files = self
+            .tree
+            .ids()
+            .into_iter()
+            .filter(|&id| self.tree.node(id).is_regular());
         if let Some(id) = files.max_by_key(size) {
             self.note(format!("empty {}", self.label(id)));
-            let set = SetAttr { size: Some(0), ..SetAttr::default() };
-            self.v().setattr(self.tree.node(id).ino, &set).expect("truncating needs no space");
+            let set = SetAttr {
+                size: Some(0),
+                ..SetAttr::default()
+            };
+            self.v()
+                .setattr(self.tree.node(id).ino, &set)
+                .expect("truncating needs no space");
             self.tree.node_mut(id).content.set_size(0);
             self.touch(id, true);
         }
@@ -152,7 +175,10 @@ pub struct Counts {
 impl Counts {
     pub fn of(volume: &Volume) -> Counts {
         let sectors = volume.getattr(Ino::ROOT).expect("the root").sectors;
-        Counts { stat: volume.statfs(), sectors }
+        Counts {
+            stat: volume.statfs(),
+            sectors,
+        }
     }
 
     /// Compares with now. The root may have grown: directories do not shrink.
@@ -160,7 +186,11 @@ impl Counts {
         let now = Counts::of(volume);
         let grown = (now.sectors - self.sectors) * 512 / u64::from(self.stat.block_size);
         let wanted = (self.stat.free_blocks - grown, self.stat.free_inodes);
-        assert_eq!((now.stat.free_blocks, now.stat.free_inodes), wanted, "free blocks and inodes");
+        assert_eq!(
+            (now.stat.free_blocks, now.stat.free_inodes),
+            wanted,
+            "free blocks and inodes"
+        );
     }
 }
 
@@ -182,9 +212,8 @@ fn run_inside(plan: &Plan, world: &mut Option<World>, dog: &Watchdog) -> u64 {
         }
         world.compare();
         let mut session = random::of_step(!plan.seed, step);
-        let abandon = world.facts.journal
-            && now.durability != Durability::None
-            && session.u8(0..4) == 0;
+        let abandon =
+            world.facts.journal && now.durability != Durability::None && session.u8(0..4) == 0;
         if abandon {
             world.note("drop the volume, and recover".into());
             world.drop_holds();
@@ -220,7 +249,12 @@ fn refill(world: &mut World) {
     world.create(&mut rng, world.tree.root, b"refill", FileType::Regular);
     let id = world.tree.node(world.tree.root).names[&b"refill"[..]];
     let len = (room * 9 / 10).saturating_sub(world.facts.block * 4) as usize;
-    let written = world.v().write(world.tree.node(id).ino, 0, &vec![7; len], WriteMode::Writeback);
+    let written = world.v().write(
+        world.tree.node(id).ino,
+        0,
+        &vec![7; len],
+        WriteMode::Writeback,
+    );
     assert_eq!(written.expect("writing where everything was deleted"), len);
     world.tree.node_mut(id).content.write(0, &vec![7; len]);
     world.compare();

@@ -36,13 +36,20 @@ impl World {
     fn begin_reading(&self, dir: Id) -> Stream {
         let mut stable: BTreeSet<Vec<u8>> = self.tree.node(dir).names.keys().cloned().collect();
         stable.extend([b".".to_vec(), b"..".to_vec()]);
-        Stream { dir, next: 0, stable, seen: BTreeSet::new() }
+        Stream {
+            dir,
+            next: 0,
+            stable,
+            seen: BTreeSet::new(),
+        }
     }
 
     /// Reads on in some directory, up to a random number of entries.
     pub fn op_read_dir(&mut self, rng: &mut Rng) {
         let at = if self.streams.len() < 6 && rng.u8(0..3) == 0 || self.streams.is_empty() {
-            let Some(dir) = self.tree.pick(rng, |node: &Node| node.is_dir() && node.nlink > 0)
+            let Some(dir) = self
+                .tree
+                .pick(rng, |node: &Node| node.is_dir() && node.nlink > 0)
             else {
                 return;
             };
@@ -62,7 +69,11 @@ impl World {
         };
         let plus = rng.u8(0..3) == 0;
         let how = if plus { "read_dir_plus" } else { "read_dir" };
-        self.note(format!("{how} {} from {:#x}", self.label(stream.dir), stream.next));
+        self.note(format!(
+            "{how} {} from {:#x}",
+            self.label(stream.dir),
+            stream.next
+        ));
         if !self.read_on(&mut stream, count, plus) {
             self.streams.push(stream);
         }
@@ -72,7 +83,11 @@ impl World {
     fn read_on(&mut self, stream: &mut Stream, count: usize, plus: bool) -> bool {
         let dir = self.tree.node(stream.dir);
         let (ino, is_root) = (dir.ino, stream.dir == self.tree.root);
-        let up = if is_root { self.above } else { self.tree.node(dir.parent).ino };
+        let up = if is_root {
+            self.above
+        } else {
+            self.tree.node(dir.parent).ino
+        };
         let mut read = Vec::new();
         let mut ended = true;
         let mut take = |entry: DirEntry<'_>, attr: Option<Attr>| {
@@ -92,15 +107,30 @@ impl World {
         let result = if plus {
             self.v().read_dir_plus(ino, stream.next, &mut take)
         } else {
-            self.v().read_dir(ino, stream.next, &mut |entry| take(entry, None))
+            self.v()
+                .read_dir(ino, stream.next, &mut |entry| take(entry, None))
         };
         result.expect("reading a directory");
-        for Read { ino: found, file_type, name, next, attr } in read {
+        for Read {
+            ino: found,
+            file_type,
+            name,
+            next,
+            attr,
+        } in read
+        {
             let what = format!("entry {} of directory {ino}", show(&name));
-            assert!(next > stream.next, "{what}: position {next:#x} after {:#x}", stream.next);
+            assert!(
+                next > stream.next,
+                "{what}: position {next:#x} after {:#x}",
+                stream.next
+            );
             stream.next = next;
             let first = stream.seen.insert(name.clone());
-            assert!(first || !stream.stable.contains(&name), "{what}: seen twice");
+            assert!(
+                first || !stream.stable.contains(&name),
+                "{what}: seen twice"
+            );
             if name == b"." || name == b".." {
                 assert_eq!(found, if name == b"." { ino } else { up }, "{what}");
                 assert!(attr.is_none(), "{what}: has attributes");
@@ -121,7 +151,11 @@ impl World {
         }
         if ended {
             let missed = stream.stable.difference(&stream.seen).next();
-            assert!(missed.is_none(), "directory {ino}: {} not seen", show(missed.unwrap()));
+            assert!(
+                missed.is_none(),
+                "directory {ino}: {} not seen",
+                show(missed.unwrap())
+            );
         }
         ended
     }
@@ -129,6 +163,9 @@ impl World {
     /// Reads a whole directory, and compares it with the model.
     pub fn check_dir(&mut self, dir: Id, plus: bool) {
         let mut stream = self.begin_reading(dir);
-        assert!(self.read_on(&mut stream, usize::MAX, plus), "reading ended early");
+        assert!(
+            self.read_on(&mut stream, usize::MAX, plus),
+            "reading ended early"
+        );
     }
 }

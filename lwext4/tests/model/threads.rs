@@ -21,7 +21,14 @@ struct Shared {
 }
 
 fn new(file_type: FileType) -> NewFile {
-    NewFile { file_type, perm: 0o755, umask: 0, uid: 1, gid: 1, device: (0, 0) }
+    NewFile {
+        file_type,
+        perm: 0o755,
+        umask: 0,
+        uid: 1,
+        gid: 1,
+        device: (0, 0),
+    }
 }
 
 /// What may go wrong where others are at work.
@@ -55,7 +62,11 @@ impl Shared {
         let dir = match usual(v.lookup(dir, &Self::name(rng))) {
             Some(entry) => {
                 held.push(entry.attr.ino);
-                if rng.u8(0..3) == 0 { entry.attr.ino } else { dir }
+                if rng.u8(0..3) == 0 {
+                    entry.attr.ino
+                } else {
+                    dir
+                }
             }
             None => dir,
         };
@@ -131,7 +142,10 @@ impl Shared {
                 usual(v.read(ino, offset, &mut [0; 5000]));
             }
             3 => {
-                let set = SetAttr { size: Some(offset), ..SetAttr::default() };
+                let set = SetAttr {
+                    size: Some(offset),
+                    ..SetAttr::default()
+                };
                 usual(v.setattr(ino, &set));
             }
             4 => {
@@ -169,9 +183,13 @@ impl Shared {
                 let attr = self.volume.lookup(dir, &name).expect("an entry").attr;
                 if attr.file_type == FileType::Directory {
                     self.delete(attr.ino);
-                    self.volume.rmdir(dir, &name).expect("removing a shared directory");
+                    self.volume
+                        .rmdir(dir, &name)
+                        .expect("removing a shared directory");
                 } else {
-                    self.volume.unlink(dir, &name).expect("removing a shared file");
+                    self.volume
+                        .unlink(dir, &name)
+                        .expect("removing a shared file");
                 }
                 self.volume.forget(attr.ino, 1);
             }
@@ -190,7 +208,8 @@ fn work(shared: &Shared, root: Ino, seed: u64, ops: u64, dog: &Watchdog) -> Worl
         world.step(step, &mut rng);
     }
     world.compare();
-    held.into_iter().for_each(|ino| shared.volume.forget(ino, 1));
+    held.into_iter()
+        .for_each(|ino| shared.volume.forget(ino, 1));
     world
 }
 
@@ -210,7 +229,10 @@ pub fn run(family: &Family, seed: u64, ops: u64) {
     };
     let own: Vec<Ino> = (0..THREADS).map(|i| make(format!("own {i}"))).collect();
     let dirs = (0..SHARED_DIRS).map(|i| make(format!("all {i}"))).collect();
-    let shared = Shared { volume: volume.clone(), dirs };
+    let shared = Shared {
+        volume: volume.clone(),
+        dirs,
+    };
     let mut worlds: Vec<World> = std::thread::scope(|scope| {
         let (shared, dog) = (&shared, &dog);
         let workers: Vec<_> = own
@@ -224,9 +246,12 @@ pub fn run(family: &Family, seed: u64, ops: u64) {
         workers
             .into_iter()
             .map(|worker| {
-                worker.join().expect("a worker's result").unwrap_or_else(|failure| {
-                    panic!("{}, threads, seed {seed}: {failure:?}", family.name)
-                })
+                worker
+                    .join()
+                    .expect("a worker's result")
+                    .unwrap_or_else(|failure| {
+                        panic!("{}, threads, seed {seed}: {failure:?}", family.name)
+                    })
             })
             .collect()
     });
@@ -239,7 +264,10 @@ pub fn run(family: &Family, seed: u64, ops: u64) {
         world.drop_volume();
     }
     drop(shared);
-    Arc::into_inner(volume).expect("nobody else").close().expect("closing the volume");
+    Arc::into_inner(volume)
+        .expect("nobody else")
+        .close()
+        .expect("closing the volume");
     disk.check();
 
     let volume = Arc::new(open(&disk, OpenOptions::default()));
@@ -248,13 +276,20 @@ pub fn run(family: &Family, seed: u64, ops: u64) {
         world.compare();
         world.delete_all();
         world.drop_volume();
-        volume.rmdir(Ino::ROOT, format!("own {i}").as_bytes()).expect("an empty directory");
+        volume
+            .rmdir(Ino::ROOT, format!("own {i}").as_bytes())
+            .expect("an empty directory");
     }
     for i in 0..SHARED_DIRS {
-        volume.rmdir(Ino::ROOT, format!("all {i}").as_bytes()).expect("an empty directory");
+        volume
+            .rmdir(Ino::ROOT, format!("all {i}").as_bytes())
+            .expect("an empty directory");
     }
     // lost+found, which a model on the whole volume deletes, is still there.
     counts.check(&volume);
-    Arc::into_inner(volume).expect("nobody else").close().expect("closing the volume");
+    Arc::into_inner(volume)
+        .expect("nobody else")
+        .close()
+        .expect("closing the volume");
     disk.check();
 }

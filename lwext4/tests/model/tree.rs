@@ -74,9 +74,9 @@ impl Node {
         self.file_type == FileType::Regular
     }
 
-    /// Clears what a write by an ordinary user clears.
+    /// Clears what a write or a change of owner by an ordinary user clears.
     pub fn clear_suid(&mut self) {
-        if self.is_regular() {
+        if !self.is_dir() {
             self.perm &= !0o4000;
             if self.perm & 0o010 != 0 {
                 self.perm &= !0o2000;
@@ -132,7 +132,9 @@ impl Tree {
     }
 
     pub fn ids(&self) -> Vec<Id> {
-        (0..self.slots.len()).filter(|&id| self.slots[id].is_some()).collect()
+        (0..self.slots.len())
+            .filter(|&id| self.slots[id].is_some())
+            .collect()
     }
 
     /// A random node of a kind.

@@ -50,10 +50,12 @@ impl World {
     /// ext4-view 1.0 takes a time for damage when the low word of its seconds is negative.
     fn readable_times(&self, id: Id) -> bool {
         let node = self.tree.node(id);
-        [node.atime, node.mtime, node.ctime].iter().all(|time| match time {
-            Time::Exact(time) => time.secs as i32 >= 0,
-            Time::Since(_) => true,
-        })
+        [node.atime, node.mtime, node.ctime]
+            .iter()
+            .all(|time| match time {
+                Time::Exact(time) => time.secs as i32 >= 0,
+                Time::Since(_) => true,
+            })
     }
 
     fn compare_viewed(&self, view: &Ext4, path: &PathBuf, id: Id) {
@@ -71,11 +73,18 @@ impl World {
         };
         assert_eq!(file_type, node.file_type, "{what}: type");
         assert_eq!(meta.mode() & 0o7777, node.perm, "{what}: permissions");
-        assert_eq!((meta.uid(), meta.gid()), (node.uid, node.gid), "{what}: owner");
+        assert_eq!(
+            (meta.uid(), meta.gid()),
+            (node.uid, node.gid),
+            "{what}: owner"
+        );
         let times = [(meta.accessed(), node.atime), (meta.modified(), node.mtime)];
         for (found, wanted) in times {
             if let Time::Exact(wanted) = wanted {
-                let found = Timestamp { secs: found.seconds(), nanos: found.nanoseconds() };
+                let found = Timestamp {
+                    secs: found.seconds(),
+                    nanos: found.nanoseconds(),
+                };
                 assert_eq!(found, wanted, "{what}: time");
             }
         }

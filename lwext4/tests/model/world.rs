@@ -78,7 +78,10 @@ impl Facts {
             Timestamp { secs, nanos: 0 }
         } else {
             let secs = time.secs.clamp(first, (3 << 32) + i64::from(i32::MAX));
-            Timestamp { secs, nanos: time.nanos }
+            Timestamp {
+                secs,
+                nanos: time.nanos,
+            }
         }
     }
 }
@@ -118,7 +121,9 @@ impl World {
         tree.root = tree.insert(node_of(&attr));
         if root == Ino::ROOT {
             tree.node_mut(tree.root).nlink -= 1;
-            volume.rmdir(Ino::ROOT, b"lost+found").expect("lost+found is empty");
+            volume
+                .rmdir(Ino::ROOT, b"lost+found")
+                .expect("lost+found is empty");
             tree.node_mut(tree.root).mtime = Time::Since(attr.mtime);
             tree.node_mut(tree.root).ctime = Time::Since(attr.mtime);
         }
@@ -251,7 +256,11 @@ impl World {
         assert_eq!(attr.ino, node.ino, "{what}: inode");
         assert_eq!(attr.file_type, node.file_type, "{what}: type");
         assert_eq!(attr.generation, node.generation, "{what}: generation");
-        assert_eq!(attr.perm, node.perm, "{what}: permissions {:o} {:o}", attr.perm, node.perm);
+        assert_eq!(
+            attr.perm, node.perm,
+            "{what}: permissions {:o} {:o}",
+            attr.perm, node.perm
+        );
         assert_eq!(attr.nlink, node.nlink, "{what}: links");
         assert_eq!((attr.uid, attr.gid), (node.uid, node.gid), "{what}: owner");
         assert_eq!(attr.device, node.device, "{what}: device");
@@ -298,7 +307,10 @@ impl World {
         node.crtime = attr.crtime;
         if self.facts.inode_size > 128 {
             let crtime = attr.crtime.expect("a creation time");
-            assert!(self.now <= crtime && crtime <= Timestamp::now(), "creation time");
+            assert!(
+                self.now <= crtime && crtime <= Timestamp::now(),
+                "creation time"
+            );
         } else {
             assert_eq!(attr.crtime, None);
         }
@@ -338,7 +350,10 @@ impl World {
         self.streams.retain(|stream| stream.dir != id);
         if self.alone {
             let left = self.v().getattr(ino);
-            assert!(matches!(left, Err(Error::NotFound)), "deleted inode {ino}: {left:?}");
+            assert!(
+                matches!(left, Err(Error::NotFound)),
+                "deleted inode {ino}: {left:?}"
+            );
         }
     }
 
