@@ -2,7 +2,7 @@
 
 use crate::attr::FallocateMode;
 use crate::error::{Error, Result};
-use crate::file::{clear_suid, max_size};
+use crate::file::max_size;
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
@@ -96,7 +96,6 @@ impl Fs {
                     if !keep_size && reached > data.raw.size() {
                         data.raw.set_size(reached);
                     }
-                    clear_suid(&mut data);
                     data.touch(Timestamp::now(), true);
                 }
                 h.store_synced(&inode, &mut data, true)?;
@@ -163,7 +162,6 @@ impl Fs {
                 if last >= first {
                     self.zero_part(&data, (last << bits).max(offset), end)?;
                 }
-                clear_suid(&mut data);
                 data.touch(Timestamp::now(), true);
             }
             let left = if first < last {
