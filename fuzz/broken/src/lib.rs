@@ -15,6 +15,7 @@ mod journal;
 mod maps;
 pub mod mutate;
 pub mod run;
+mod scenes;
 pub mod seal;
 pub mod seeds;
 pub mod structures;

@@ -2,6 +2,7 @@
 
 use crate::choices::Choices;
 use crate::fields::{self, Field};
+use crate::scenes::Scene;
 use crate::seal::seal;
 use crate::structures::{Kind, Structure, Structures};
 
@@ -33,6 +34,21 @@ pub fn mutate(found: &Structures, image: &mut [u8], choices: &mut Choices<'_>) -
         _ => 1 + choices.below(40),
     };
     let mut touched = Vec::new();
+    if choices.one_in(3) {
+        Scene {
+            found,
+            image,
+            choices,
+            touched: &mut touched,
+            damage: &mut damage,
+        }
+        .play();
+    }
+    let count = if touched.is_empty() || choices.one_in(2) {
+        count
+    } else {
+        0
+    };
     for _ in 0..count {
         let class = choices.pick(&found.classes);
         let Some(structure) = class

@@ -48,6 +48,14 @@ fn owner(kind: Kind) -> Option<u32> {
     }
 }
 
+/// An inode's generation, wherever the damaged image thinks that the inode is.
+fn generation(found: &Structures, image: &[u8], ino: u32) -> u32 {
+    let place = found.find(Kind::Inode(ino));
+    place.map_or(0, |place| {
+        RawInode::from_bytes(&image[place.at..place.at + place.len]).generation()
+    })
+}
+
 fn has_csum(found: &Structures) -> bool {
     found.features.ro_compat.contains(RoCompat::METADATA_CSUM)
 }
@@ -55,12 +63,7 @@ fn has_csum(found: &Structures) -> bool {
 fn seal_one(found: &Structures, image: &mut [u8], structure: &Structure) {
     let range = structure.at..structure.at + structure.len;
     let seed = owner(structure.kind)
-        .map(|ino| {
-            let generation = found
-                .inode(image, ino)
-                .map_or(0, |inode| inode.generation());
-            owner_seed(found.seed, Ino(ino), generation)
-        })
+        .map(|ino| owner_seed(found.seed, Ino(ino), generation(found, image, ino)))
         .filter(|_| has_csum(found));
     let sum_at = |group: u32| found.desc_at(image, group);
     match structure.kind {
