@@ -12,7 +12,8 @@ pub struct Field {
     pub len: usize,
 }
 
-const fn field(at: usize, len: usize) -> Field {
+/// The field of `len` bytes at byte `at`.
+pub const fn field(at: usize, len: usize) -> Field {
     Field { at, len }
 }
 

@@ -10,7 +10,7 @@
 pub mod change;
 pub mod choices;
 pub mod device;
-mod fields;
+pub mod fields;
 mod journal;
 mod maps;
 pub mod mutate;

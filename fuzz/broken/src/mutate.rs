@@ -75,6 +75,26 @@ pub fn mutate(found: &Structures, image: &mut [u8], choices: &mut Choices<'_>) -
     damage
 }
 
+/// A field of a structure, and a value for it: damage that a test describes.
+pub type Edit = (Kind, Field, u64);
+
+/// Sets fields and makes the checksums right: an image broken in the way that `edits` say.
+///
+/// # Panics
+/// When the image has no such structure.
+pub fn edit(found: &Structures, image: &mut [u8], edits: &[Edit]) {
+    let mut touched = Vec::new();
+    for &(kind, field, value) in edits {
+        let Some(&structure) = found.find(kind) else {
+            panic!("the image has no {kind:?}");
+        };
+        let bytes = &mut image[structure.at..structure.at + structure.len];
+        fields::put(bytes, field, kind.is_journal(), value);
+        touched.push(structure);
+    }
+    seal(found, image, &touched);
+}
+
 /// Flips a bit of any structure.
 fn flip(found: &Structures, image: &mut [u8], choices: &mut Choices<'_>, damage: &mut Damage) {
     let Some(structure) = choices.pick(&found.all) else {

@@ -1,7 +1,8 @@
 //! Whole images, one for each set of features, with the small tree in them.
 
 use crate::structures::Structures;
-use crate::tree::{Ending, fill};
+pub use crate::tree::Ending;
+use crate::tree::fill;
 use lwext4::{BlockDevice, FormatOptions, JournalSize, MemDevice, format};
 use std::error::Error;
 use std::path::Path;
@@ -169,6 +170,15 @@ pub fn all(missing: &mut dyn FnMut(&str)) -> Vec<Seed> {
         }
     }
     seeds
+}
+
+/// The seed of this name and ending.
+///
+/// # Errors
+/// When there is none, or it cannot be made here.
+pub fn named(name: &str, ending: Ending) -> Result<Seed, Box<dyn Error>> {
+    let recipe = RECIPES.iter().find(|recipe| recipe.name == name);
+    make(recipe.ok_or("no such seed")?, ending)
 }
 
 fn make(recipe: &Recipe, ending: Ending) -> Result<Seed, Box<dyn Error>> {
