@@ -101,7 +101,7 @@ impl Fs {
             return Ok(bytes.len());
         }
         let mut done = 0;
-        let mut waited = false;
+        let mut tries = 0;
         while done < bytes.len() {
             let result = {
                 let mut h = self.begin(Credits::MAP)?;
@@ -110,10 +110,7 @@ impl Fs {
             };
             match result {
                 Ok(()) => {}
-                Err(Error::NoSpace) if !waited && self.alloc.waits_for_commit() => {
-                    waited = true;
-                    self.journal.commit_all()?;
-                }
+                Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
                 // What is written stays written; the caller learns of the rest at its next write.
                 Err(Error::NoSpace) if done > 0 => return Ok(done),
                 Err(error) => return Err(error),

@@ -126,7 +126,7 @@ fn new_fs(
 }
 
 /// Finds the journal's blocks.
-fn open_journal(
+pub(crate) fn open_journal(
     dev: &Arc<dyn BlockDevice>,
     sb: &Superblock,
     geo: &Geometry,
@@ -239,14 +239,12 @@ impl Volume {
         if recovered {
             fs.alloc.recount(fs)?;
         }
+        let orphans = fs.load_orphans()?;
         {
             let mut sb = fs.sb.lock();
             let mut features = sb.features();
             let logged = fs.journal.log.is_some();
             features.incompat.set(Incompat::RECOVER, logged);
-            if features.compat.contains(Compat::ORPHAN_FILE) {
-                features.ro_compat.insert(RoCompat::ORPHAN_PRESENT);
-            }
             sb.set_features(features);
             if !logged {
                 let state = sb.state() & !STATE_VALID;
@@ -265,7 +263,7 @@ impl Volume {
             .spawn(move || commit_loop(&thread_fs))
             .map_err(|e| Error::io("starting the commit thread", e))?;
         self.committer = Some(committer);
-        for ino in self.fs.load_orphans()? {
+        for ino in orphans {
             self.fs.evict(ino)?;
         }
         Ok(self)

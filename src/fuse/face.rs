@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::rules::{self, Setuid};
 use super::translate::{FOREVER, attr_to_kernel, can_be_child, errno, generation_to_kernel};
-use super::translate::{ino_from_kernel, no_such_file};
+use super::translate::{ino_from_kernel, ino_to_kernel, no_such_file};
 use super::{Counters, Kind, Losses};
 use fuser::{Errno, FileAttr, Generation, INodeNo, Notifier, ReplyAttr, ReplyEmpty, ReplyEntry};
 use fuser::{ReplyWrite, ReplyXattr};
@@ -154,6 +154,27 @@ impl Face {
             set.kill_sgid = self.loses_setgid(&attr, caller);
         }
         self.volume.setattr(ino, &set)
+    }
+
+    /// Clears setuid and setgid after a change of content that the kernel leaves to the server
+    /// entirely, and tells the kernel, which does not expect the mode to change.
+    pub(super) fn content_changed(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
+        let attr = self.volume.getattr(ino)?;
+        if caller.is_root() || attr.perm & 0o6000 == 0 {
+            return Ok(());
+        }
+        let clear = SetAttr {
+            kill_suid: true,
+            kill_sgid: self.loses_setgid(&attr, caller),
+            ..SetAttr::default()
+        };
+        self.volume.setattr(ino, &clear)?;
+        if let Some(kernel) = self.notifier.get() {
+            // The negative offset leaves the kernel's pages alone. A kernel that has forgotten the
+            // inode needs no telling.
+            let _ = kernel.inval_inode(ino_to_kernel(ino), -1, 0);
+        }
+        Ok(())
     }
 
     /// Clears setgid after a change of the access ACL, as a change of mode by such a caller does.

@@ -479,7 +479,7 @@ impl Filesystem for Face {
 
     fn fallocate(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         offset: u64,
@@ -490,7 +490,8 @@ impl Filesystem for Face {
         let result = self.node(Kind::Fallocate, ino).and_then(|ino| {
             let mode =
                 rules::fallocate_mode(mode).ok_or(Error::NotSupported("this kind of fallocate"))?;
-            self.volume.fallocate(ino, offset, length, mode)
+            self.volume.fallocate(ino, offset, length, mode)?;
+            self.content_changed(ino, Caller::of(req))
         });
         done(reply, result);
     }
@@ -523,7 +524,7 @@ impl Filesystem for Face {
 
     fn copy_file_range(
         &self,
-        _req: &Request,
+        req: &Request,
         ino_in: INodeNo,
         _fh_in: FileHandle,
         offset_in: u64,
@@ -536,7 +537,9 @@ impl Filesystem for Face {
     ) {
         let result = self.node(Kind::CopyFileRange, ino_in).and_then(|from| {
             let to = ino_from_kernel(ino_out).ok_or(Error::NotFound)?;
-            self.copy((from, offset_in), (to, offset_out), len)
+            let copied = self.copy((from, offset_in), (to, offset_out), len)?;
+            self.content_changed(to, Caller::of(req))?;
+            Ok(copied)
         });
         written(reply, result);
     }

@@ -276,6 +276,11 @@ impl Serving {
     fn on_signal(&mut self) {
         if self.detached {
             if self.device.is_none_or(|device| !abort(device)) {
+                // It cannot be cut off, so make sure that little is lost if the next signal kills.
+                let synced = self.volume.as_ref().map(|volume| volume.sync());
+                if let Some(Err(error)) = synced {
+                    log::error!("{}: {error}", self.given.display());
+                }
                 log::warn!("{}: still in use; waiting", self.given.display());
             }
             return;

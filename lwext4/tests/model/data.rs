@@ -60,10 +60,10 @@ impl World {
             blocks: len / self.facts.block + 2,
             inode: false,
         };
-        let full = self.is_full(need);
         let Some(n) = self.expect(result, &errors, need) else {
             return;
         };
+        let full = self.is_full(need);
         let fits = len.min(limit.saturating_sub(offset)) as usize;
         assert!(
             n == fits || (n < fits && n > 0 && full),
@@ -130,6 +130,7 @@ impl World {
             let node = self.tree.node_mut(id);
             node.content.set_size(size);
             node.preallocated &= size > 0;
+            node.ahead = false;
             if set.kill_suid {
                 node.clear_suid();
             }
@@ -147,7 +148,7 @@ impl World {
         let offset = random::offset(rng, size, block);
         let len = match rng.u8(0..20) {
             0 => rng.u64(0..1 << 22),
-            1 if rng.u8(0..16) == 0 => rng.u64(0..1 << 44),
+            1 if self.alone && rng.u8(0..16) == 0 => rng.u64(0..1 << 44),
             _ => random::len(rng, block),
         };
         let keep_size = rng.bool();
@@ -192,7 +193,11 @@ impl World {
         };
         let result = self.v().fallocate(node.ino, offset, len, mode);
         let failed = result.is_err();
-        self.tree.node_mut(id).preallocated |= mode != FallocateMode::PunchHole;
+        if mode != FallocateMode::PunchHole {
+            let node = self.tree.node_mut(id);
+            node.preallocated = true;
+            node.ahead |= end > node.content.size();
+        }
         if self.expect(result, &errors, need).is_none() {
             if failed && errors.is_empty() {
                 self.take_what_was_done(id, offset, end, mode);

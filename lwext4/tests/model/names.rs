@@ -102,6 +102,7 @@ impl World {
             crtime: None,
             content: Default::default(),
             preallocated: false,
+            ahead: false,
             target: Vec::new(),
             names: Default::default(),
             parent: dir,

@@ -185,6 +185,7 @@ impl World {
             crtime: None,
             content: Default::default(),
             preallocated: false,
+            ahead: false,
             target: Vec::new(),
             names: Default::default(),
             parent: m.from,

@@ -5,7 +5,7 @@
 use crate::image::{Disk, Family};
 use crate::random;
 use crate::report::{Watchdog, catch};
-use crate::run::{Counts, open};
+use crate::run::{Counts, open, trim};
 use crate::world::*;
 use fastrand::Rng;
 use lwext4::*;
@@ -259,6 +259,7 @@ pub fn run(family: &Family, seed: u64, ops: u64) {
         shared.delete(dir);
     }
     for world in &mut worlds {
+        trim(world);
         world.compare();
         world.drop_holds();
         world.drop_volume();

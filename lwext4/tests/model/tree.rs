@@ -56,6 +56,8 @@ pub struct Node {
     pub content: Content,
     /// It may have blocks that were allocated and not written.
     pub preallocated: bool,
+    /// There may be blocks behind the end.
+    pub ahead: bool,
     /// Of a symbolic link.
     pub target: Vec<u8>,
     /// Of a directory.
@@ -151,17 +153,18 @@ impl Tree {
             .find(|&id| self.slots[id].as_ref().is_some_and(&want))
     }
 
-    /// Whether `ancestor` is `id` or above it.
+    /// Whether `ancestor` is `id` or above it. What was removed is nowhere.
     pub fn is_above(&self, ancestor: Id, id: Id) -> bool {
         let mut at = id;
         loop {
             if at == ancestor {
                 return true;
             }
-            if at == self.root {
+            let node = self.node(at);
+            if at == self.root || node.nlink == 0 {
                 return false;
             }
-            at = self.node(at).parent;
+            at = node.parent;
         }
     }
 }

@@ -93,7 +93,12 @@ impl World {
                 assert_eq!(meta.len(), node.content.size(), "{what}: size");
                 // It shows what was on disk before in blocks that are allocated but not written.
                 if meta.len() <= LARGEST && !node.preallocated {
-                    let found = view.read(path).expect("reading a file");
+                    let found = match view.read(path) {
+                        Ok(found) => found,
+                        // It knows no indirect blocks that are missing: large holes.
+                        Err(_) if !self.facts.extents => return,
+                        Err(error) => panic!("reading {what}: {error}"),
+                    };
                     let mut wanted = vec![0; found.len()];
                     assert_eq!(node.content.read(0, &mut wanted), found.len());
                     crate::data::same_bytes(&found, &wanted, 0);

@@ -5,7 +5,7 @@ use crate::random;
 use crate::streams::Stream;
 use crate::tree::{Id, Node, Time, Tree};
 use fastrand::Rng;
-use lwext4::ondisk::features::{Compat, Incompat};
+use lwext4::ondisk::features::{Compat, Incompat, RoCompat};
 use lwext4::{Attr, Error, FileType, Ino, Result, Timestamp, Volume};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,8 +38,8 @@ pub struct Facts {
     pub filetype: bool,
     pub extents: bool,
     pub journal: bool,
-    /// ext4-view does not know this layout of group descriptors.
-    pub meta_bg: bool,
+    /// ext4-view reads such images.
+    pub viewable: bool,
     pub rooms: Rooms,
 }
 
@@ -54,7 +54,11 @@ impl Facts {
             filetype: features.incompat.contains(Incompat::FILETYPE),
             extents: features.incompat.contains(Incompat::EXTENTS),
             journal: features.compat.contains(Compat::HAS_JOURNAL),
-            meta_bg: features.incompat.contains(Incompat::META_BG),
+            viewable: !features.incompat.contains(Incompat::META_BG)
+                && features.incompat.contains(Incompat::FILETYPE)
+                && sb.def_hash_version() != 0
+                && !(sb.inode_size() == 128
+                    && features.ro_compat.contains(RoCompat::METADATA_CSUM)),
             rooms: Rooms::new(block as usize, usize::from(sb.inode_size())),
         }
     }
@@ -193,7 +197,9 @@ impl World {
     /// Whether failing for want of space is right.
     pub fn is_full(&self, need: Need) -> bool {
         let stat = self.v().statfs();
-        (need.inode && stat.free_inodes == 0) || stat.free_blocks < need.blocks + SLACK
+        // Others may have had it a moment ago.
+        let slack = if self.alone { SLACK } else { 40 * SLACK };
+        (need.inode && stat.free_inodes == 0) || stat.free_blocks < need.blocks + slack
     }
 
     /// Compares a result with the errors of which one must come, or none may.
@@ -423,6 +429,7 @@ fn node_of(attr: &Attr) -> Node {
         crtime: attr.crtime,
         content: Default::default(),
         preallocated: false,
+        ahead: false,
         target: Vec::new(),
         names: Default::default(),
         parent: 0,
