@@ -61,7 +61,9 @@ fn pjdfstest_finds_nothing() {
             .arg("-c")
             .arg(&file)
             .arg("-p")
-            .arg(&place),
+            .arg(&place)
+            .arg("-s")
+            .arg(settings.path()),
     );
     let report = String::from_utf8_lossy(&result.stdout).into_owned();
     let failed: Vec<&str> = report.lines().filter(|l| l.ends_with("FAILED")).collect();
