@@ -61,6 +61,13 @@ impl Failure {
         self
     }
 
+    /// Sets the exit code.
+    #[must_use]
+    pub fn with_exit_code(mut self, exit_code: u8) -> Failure {
+        self.exit_code = exit_code;
+        self
+    }
+
     /// A failure that another process reported: its line, printed as it is.
     pub fn reported(line: &str, exit_code: u8) -> Failure {
         Failure {

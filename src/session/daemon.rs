@@ -8,7 +8,7 @@ use super::mounts::{self, Device};
 use super::options::Settings;
 use super::{log as messages, mountpoint, stats, verdict};
 use crate::failure::{Failure, Result};
-use crate::fuse::{Counters, Face, Losses};
+use crate::fuse::{Counters, Face, Losses, Policy};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
 use lwext4::Volume;
@@ -163,7 +163,13 @@ impl Serving {
         let volume = Arc::new(volume);
         let counters = Arc::new(Counters::default());
         let losses = Arc::new(Losses::default());
-        let face = Face::new(volume.clone(), counters.clone(), losses.clone());
+        let face = {
+            let policy = Policy {
+                access_times: settings.flags.access_times,
+                asks_open: settings.asks_open,
+            };
+            Face::new(volume.clone(), counters.clone(), losses.clone(), policy)
+        };
         let attachment = Attachment {
             point: &point,
             source: settings.source.as_deref().unwrap_or(path.as_os_str()),
@@ -270,6 +276,11 @@ impl Serving {
     fn on_signal(&mut self) {
         if self.detached {
             if self.device.is_none_or(|device| !abort(device)) {
+                // It cannot be cut off, so make sure that little is lost if the next signal kills.
+                let synced = self.volume.as_ref().map(|volume| volume.sync());
+                if let Some(Err(error)) = synced {
+                    log::error!("{}: {error}", self.given.display());
+                }
                 log::warn!("{}: still in use; waiting", self.given.display());
             }
             return;
@@ -337,8 +348,9 @@ fn connect(
     let mut config = Config::default();
     config.n_threads = Some(settings.threads);
     config.clone_fd = true;
+    let notifier = face.notifier();
     // The kernel lets in only whom the mount options say: no second check here.
-    Session::from_fd(face, connection, SessionACL::All, config).map_err(|error| {
+    let session = Session::from_fd(face, connection, SessionACL::All, config).map_err(|error| {
         let _ = detach(point, true);
         if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) {
             Failure::of(point, "this kernel's FUSE cannot enforce ACLs")
@@ -346,7 +358,10 @@ fn connect(
         } else {
             Failure::of(point, format!("connecting to the kernel: {error}"))
         }
-    })
+    })?;
+    // A new session's place is empty.
+    let _ = notifier.set(session.notifier());
+    Ok(session)
 }
 
 /// Listens for `liveroot umount`. Without a directory for the socket the mount works all the same.

@@ -153,6 +153,11 @@ pub fn human_size(bytes: u64) -> String {
 }
 
 impl Image {
+    /// Where the file system starts in the file, in bytes.
+    pub fn start(&self) -> u64 {
+        self.range.start
+    }
+
     /// Makes sure that nobody else writes the image, or for [`Access::Write`] that nobody has it, as
     /// long as it is open.
     ///
@@ -184,6 +189,8 @@ impl Image {
                     .remedy("choose one with --partition NUMBER");
                 }
                 match sniff::name(&*self.device) {
+                    Some(sniff::EXT4) => failure(error.to_string())
+                        .remedy("get a complete copy of the image, or repair it with e2fsck"),
                     Some(name) => failure(format!("not an ext4 image, but {name}")),
                     None => failure(error.to_string())
                         .remedy("make an image with: liveroot create FILE --size 1G"),

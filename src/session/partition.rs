@@ -192,7 +192,7 @@ fn read_gpt_at(
     let Some(at) = lba.checked_mul(sector_size) else {
         return Ok(None);
     };
-    let mut header = sector(disk, at).map_or_else(|_| [0; 512], |bytes| bytes);
+    let mut header = sector(disk, at).unwrap_or([0; 512]);
     let header_len = le32(&header, 12) as usize;
     if &header[..8] != b"EFI PART" || !(92..=512).contains(&header_len) {
         return Ok(None);

@@ -2,6 +2,9 @@
 
 use lwext4::BlockDevice;
 
+/// The name of what should be an ext4 image after all: it has the magic number.
+pub const EXT4: &str = "a damaged ext4 image";
+
 /// (byte in the file, what is there, what that makes the file).
 const SIGNATURES: &[(u64, &[u8], &str)] = &[
     (

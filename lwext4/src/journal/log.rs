@@ -96,11 +96,6 @@ impl Log {
         })
     }
 
-    /// The journal underneath.
-    pub(crate) fn file(&self) -> &Arc<JournalFile> {
-        &self.file
-    }
-
     /// Blocks that the log holds in all.
     pub(crate) fn capacity(&self) -> u32 {
         self.ring.end - self.ring.start
@@ -126,11 +121,13 @@ impl Log {
     }
 
     /// The oldest transaction that is not checkpointed.
+    #[cfg(test)]
     pub(crate) fn oldest(&self) -> Option<TxnId> {
         self.state.lock().live.front().map(|txn| txn.tid)
     }
 
     /// Whether an earlier error stopped the log.
+    #[cfg(test)]
     pub(crate) fn is_poisoned(&self) -> bool {
         self.state.lock().poisoned
     }
@@ -359,10 +356,15 @@ impl Log {
                 }
             }
         }
+        // The commit block is zeroed first. Then its write changes only the 512 bytes that a disk
+        // writes at once, and cannot leave a commit block with a wrong checksum: the kernel and e2fsck
+        // take that for damage, not for the end of the log.
+        let commit_at = out.at;
+        out.push(&vec![0; format.block_size])?;
         out.write_out()?;
         self.barrier(barriers)?;
-        out.push(&Commit { tid, time }.encode(format, sum))?;
-        out.write_out()?;
+        let commit = Commit { tid, time }.encode(format, sum);
+        self.file.write(commit_at, &commit)?;
         self.barrier(barriers)?;
         Ok(out.at)
     }
