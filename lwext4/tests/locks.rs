@@ -74,3 +74,48 @@ fn exchanging_a_file_and_a_directory_while_the_file_gets_names_in_it() {
     };
     all_end(vec![Box::new(swap), Box::new(link)]);
 }
+
+/// A device whose reads take a while.
+struct Slow(MemDevice);
+
+impl BlockDevice for Slow {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
+        std::thread::sleep(Duration::from_millis(20));
+        self.0.read_at(buf, offset)
+    }
+    fn write_at(&self, buf: &[u8], offset: u64) -> std::io::Result<()> {
+        self.0.write_at(buf, offset)
+    }
+    fn flush(&self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A transaction has room for so many operations at once. Those that wait for room get it also when
+/// the others end without having changed anything.
+#[test]
+fn more_operations_at_once_than_a_transaction_has_room_for() {
+    let device = Arc::new(Slow(MemDevice::new(8 << 20)));
+    format(&device.0, &FormatOptions::default()).unwrap();
+    let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let dirs: Vec<Ino> = (0..32u8)
+        .map(|i| make(&volume, Ino::ROOT, &[b'a' + i], FileType::Directory))
+        .collect();
+    volume.close().unwrap();
+    // Nothing is in memory: every operation reads its directory while it has its part of the
+    // transaction.
+    let volume = Arc::new(Volume::open(device, OpenOptions::default()).unwrap());
+    let remove = |volume: Arc<Volume>, dir| {
+        move || {
+            assert!(matches!(volume.unlink(dir, b"none"), Err(Error::NotFound)));
+        }
+    };
+    all_end(
+        dirs.into_iter()
+            .map(|dir| Box::new(remove(volume.clone(), dir)) as Box<dyn FnOnce() + Send>)
+            .collect(),
+    );
+}
