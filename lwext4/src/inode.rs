@@ -30,6 +30,13 @@ pub(crate) struct Inode {
     referenced: AtomicBool,
 }
 
+impl Inode {
+    /// Returns when nobody has the inode locked. The caller has no inode locked.
+    pub fn wait(&self) {
+        drop(self.data.write());
+    }
+}
+
 /// What an inode's lock protects. Derefs to the bytes on disk.
 #[derive(Debug)]
 pub(crate) struct InodeData {

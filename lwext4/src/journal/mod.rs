@@ -83,6 +83,8 @@ pub(crate) struct Progress {
     pub committed: TxnId,
     /// Everything up to this transaction is wanted on disk now.
     pub requested: TxnId,
+    /// How often a commit found nothing to write, and no operation under way.
+    pub idle: u64,
     /// A checkpoint is wanted: commit, write everything home, empty the log.
     pub checkpoint: bool,
     /// The commit thread is to end.
@@ -126,6 +128,7 @@ impl Journal {
             progress: Mutex::new(Progress {
                 committed: last,
                 requested: last,
+                idle: 0,
                 checkpoint: false,
                 stop: false,
                 failed: None,
@@ -143,14 +146,24 @@ impl Journal {
         self.progress.lock().committed
     }
 
-    /// Returns when transaction `tid` is on disk; asks for its commit if need be.
+    /// Returns when transaction `tid` is on disk; asks for its commit if need be. It is not empty.
     pub fn wait_for(&self, tid: TxnId) -> Result<()> {
+        self.wait_until(tid, |_| false)
+    }
+
+    /// Returns when the running transaction `tid` may have room that it had not: it is on disk, or
+    /// nothing was found to be in it since `idle` was [`Progress::idle`].
+    pub fn wait_for_room(&self, tid: TxnId, idle: u64) -> Result<()> {
+        self.wait_until(tid, |progress| progress.idle != idle)
+    }
+
+    fn wait_until(&self, tid: TxnId, enough: impl Fn(&Progress) -> bool) -> Result<()> {
         let mut progress = self.progress.lock();
         loop {
             if let Some(why) = &progress.failed {
                 return Err(Error::io("committing", std::io::Error::other(why.clone())));
             }
-            if !tid.is_after(progress.committed) {
+            if !tid.is_after(progress.committed) || enough(&progress) {
                 return Ok(());
             }
             if progress.stop {

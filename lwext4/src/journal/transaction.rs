@@ -55,8 +55,10 @@ impl Fs {
             }
             let tid = running.tid;
             drop(running);
+            // Looked at before the barrier falls: whoever seals next counts from here.
+            let idle = journal.progress.lock().idle;
             drop(barrier);
-            journal.wait_for(tid)?;
+            journal.wait_for_room(tid, idle)?;
             if self.aborted.load(Ordering::Acquire) {
                 return Err(Error::ReadOnly);
             }

@@ -224,12 +224,19 @@ impl Fs {
             return Err(Error::NotPermitted("a directory cannot have a second name"));
         }
         let mut h = self.begin(Credits::NAME)?;
-        let mut dir = parent_inode.data.write();
-        check_may_add(&dir)?;
-        if dir::lookup(self, &dir, name)?.is_some() {
-            return Err(Error::Exists);
-        }
-        let mut child = inode.data.write();
+        let (mut dir, mut child) = loop {
+            let dir = parent_inode.data.write();
+            check_may_add(&dir)?;
+            if dir::lookup(self, &dir, name)?.is_some() {
+                return Err(Error::Exists);
+            }
+            if let Some(child) = inode.data.try_write() {
+                break (dir, child);
+            }
+            // Whoever has it may be waiting for the directory.
+            drop(dir);
+            inode.wait();
+        };
         let links = child.raw.links_count();
         if links == 0 {
             return Err(Error::NotFound);

@@ -29,18 +29,22 @@ impl Fs {
         check_name(name)?;
         check_not_dots(name)?;
         let parent_inode = self.inode(parent)?;
-        let ino;
-        {
-            let mut h = self.begin(Credits::NAME)?;
+        let mut h = self.begin(Credits::NAME)?;
+        let ino = loop {
             let mut dir = parent_inode.data.write();
             dir.check_dir()?;
             let found = dir::lookup(self, &dir, name)?.ok_or(Error::NotFound)?;
-            ino = found.ino;
+            let ino = found.ino;
             if ino == parent {
                 return Err(Corrupt::new("a directory contains itself").ino(ino).into());
             }
             let inode = self.inode(ino)?;
-            let mut child = inode.data.write();
+            let Some(mut child) = inode.data.try_write() else {
+                // Whoever has it may be waiting for the directory.
+                drop(dir);
+                inode.wait();
+                continue;
+            };
             match (want_dir, child.raw.is_dir()) {
                 (true, false) => return Err(Error::NotADirectory),
                 (false, true) => return Err(Error::IsADirectory),
@@ -58,7 +62,9 @@ impl Fs {
             dir.touch(now, true);
             h.store_synced(&parent_inode, &mut dir, true)?;
             self.drop_link(&mut h, &inode, &mut child, now)?;
-        }
+            break ino;
+        };
+        drop(h);
         self.evict_if_unused(ino)
     }
 
