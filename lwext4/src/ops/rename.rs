@@ -213,8 +213,11 @@ impl Fs {
                 .map(|()| None);
         };
         let target_inode = self.inode(target)?;
+        // A directory before a file, which may have a name in it, too; two of a kind by number.
+        let rank = |inode: &Inode| (!inode.data.read().raw.is_dir(), inode.ino);
+        let source_first = rank(&source_inode) < rank(&target_inode);
         let (mut first, mut second);
-        let (source_data, target_data): (&mut InodeData, &mut InodeData) = if source < target {
+        let (source_data, target_data): (&mut InodeData, &mut InodeData) = if source_first {
             first = source_inode.data.write();
             second = target_inode.data.write();
             (&mut first, &mut second)
