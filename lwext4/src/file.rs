@@ -100,6 +100,7 @@ impl Fs {
         if mode == WriteMode::Writeback && self.overwrite(&inode, offset, bytes)? {
             return Ok(bytes.len());
         }
+        let _growth = inode.growth.read();
         let mut done = 0;
         let mut tries = 0;
         while done < bytes.len() {
@@ -323,6 +324,7 @@ impl Fs {
         change: &mut dyn FnMut(&mut InodeData),
     ) -> Result<()> {
         let inode = self.inode(ino)?;
+        let _alone = inode.growth.write();
         let bits = self.geo.block_bits;
         let mut first = true;
         loop {
@@ -343,7 +345,8 @@ impl Fs {
             let left = map::remove(&mut h, &mut data, from, 1 << 32)?;
             match left {
                 Some(_) => h.add_orphan(&mut data)?,
-                None if !first => h.remove_orphan(&mut data)?,
+                // Without a name it was an orphan before, and stays one.
+                None if !first && data.raw.links_count() > 0 => h.remove_orphan(&mut data)?,
                 None => {}
             }
             first = false;

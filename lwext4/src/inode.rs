@@ -22,6 +22,9 @@ pub(crate) const LINK_MAX: u16 = 65_000;
 /// An inode in memory.
 pub(crate) struct Inode {
     pub ino: Ino,
+    /// Held alone while a truncate frees blocks, perhaps in several transactions; shared by who maps
+    /// blocks: what they map in between would be freed, too. Taken before a transaction's handle.
+    pub growth: RwLock<()>,
     pub data: RwLock<InodeData>,
     /// The last transaction that changed the inode, 0 for none.
     pub sync_tid: AtomicU32,
@@ -276,6 +279,7 @@ impl Fs {
         }
         let inode = Arc::new(Inode {
             ino,
+            growth: RwLock::new(()),
             data: RwLock::new(data),
             sync_tid: AtomicU32::new(0),
             datasync_tid: AtomicU32::new(0),
@@ -324,6 +328,7 @@ impl Fs {
         let table = self.alloc.inode_location(self, ino)?;
         let inode = Arc::new(Inode {
             ino,
+            growth: RwLock::new(()),
             data: RwLock::new(InodeData { ino, raw, table }),
             sync_tid: AtomicU32::new(0),
             datasync_tid: AtomicU32::new(0),

@@ -78,6 +78,7 @@ impl Fs {
     ) -> Result<()> {
         let bits = self.geo.block_bits;
         let inode = self.inode(ino)?;
+        let _growth = inode.growth.read();
         let last = end.div_ceil(1 << bits);
         let mut at = offset >> bits;
         let mut tries = 0;
