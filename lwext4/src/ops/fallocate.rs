@@ -99,8 +99,13 @@ impl Fs {
                     clear_suid(&mut data);
                     data.touch(Timestamp::now(), true);
                 }
-                h.store_synced(&inode, &mut data, true)?;
-                step
+                // Without space, a part of the step may be done.
+                let stored = match &step {
+                    Err(Error::NoSpace) | Ok(_) => h.store_synced(&inode, &mut data, true),
+                    Err(_) => Ok(()),
+                };
+                let step = stored.and(step);
+                h.finish_with(&mut data, step)
             };
             match step {
                 Ok(next) => at = next,
@@ -168,13 +173,14 @@ impl Fs {
                 clear_suid(&mut data);
                 data.touch(Timestamp::now(), true);
             }
-            let left = if first < last {
-                map::remove(&mut h, &mut data, FileBlock(first as u32), last)?
+            let removed = if first < last {
+                map::remove(&mut h, &mut data, FileBlock(first as u32), last)
             } else {
-                None
+                Ok(None)
             };
-            h.store_synced(&inode, &mut data, true)?;
-            match left {
+            let stored = removed
+                .and_then(|left| h.store_synced(&inode, &mut data, true).map(|()| left));
+            match h.finish_with(&mut data, stored)? {
                 Some(at) => last = u64::from(at.0),
                 None => return Ok(()),
             }

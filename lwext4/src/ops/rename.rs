@@ -112,6 +112,20 @@ impl Fs {
         }
         let from_inode = self.inode(from)?;
         let mut h = self.begin(Credits::RENAME)?;
+        let renamed = self.rename_with(&mut h, &from_inode, to, name, new_name, mode);
+        h.finish(renamed)
+    }
+
+    fn rename_with(
+        &self,
+        h: &mut Handle<'_>,
+        from_inode: &Arc<Inode>,
+        to: Ino,
+        name: &[u8],
+        new_name: &[u8],
+        mode: RenameMode,
+    ) -> Result<Option<Ino>> {
+        let from = from_inode.ino;
         if from == to {
             let mut data = from_inode.data.write();
             let mut dirs = Dirs {
@@ -119,8 +133,8 @@ impl Fs {
                 to: None,
             };
             return self.rename_locked(
-                &mut h,
-                [&from_inode, &from_inode],
+                h,
+                [from_inode, from_inode],
                 &mut dirs,
                 name,
                 new_name,
@@ -137,8 +151,8 @@ impl Fs {
                 to: Some(&mut to_data),
             };
             self.rename_locked(
-                &mut h,
-                [&from_inode, &to_inode],
+                h,
+                [from_inode, &to_inode],
                 &mut dirs,
                 name,
                 new_name,
@@ -152,8 +166,8 @@ impl Fs {
                 to: Some(&mut to_data),
             };
             self.rename_locked(
-                &mut h,
-                [&from_inode, &to_inode],
+                h,
+                [from_inode, &to_inode],
                 &mut dirs,
                 name,
                 new_name,
