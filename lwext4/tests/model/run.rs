@@ -26,6 +26,9 @@ pub struct Plan<'a> {
     pub without: HashSet<u64>,
 }
 
+/// An operation that picks its own arguments.
+type Operation = fn(&mut World, &mut Rng);
+
 impl World {
     /// One operation.
     pub fn step(&mut self, step: u64, rng: &mut Rng) {
@@ -38,7 +41,7 @@ impl World {
             1 => (14, 12),
             _ => (8, 30),
         };
-        let table: [(u32, fn(&mut World, &mut Rng)); 21] = [
+        let table: [(u32, Operation); 21] = [
             (create, World::op_create),
             (create / 4, World::op_symlink),
             (create / 4, World::op_link),
