@@ -170,6 +170,9 @@ impl Checker<'_> {
             if journal == 0 && self.sb.journal_dev() == 0 {
                 self.bad_superblock("no journal in spite of has_journal");
             }
+            if journal != 0 && self.sb.journal_uuid() != [0; 16] {
+                self.bad_superblock("both a journal inside and one on another device");
+            }
         } else {
             if journal != 0 {
                 self.bad_superblock("a journal without has_journal");
