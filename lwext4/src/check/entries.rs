@@ -212,7 +212,12 @@ impl Checker<'_> {
                 shown(entry.name),
                 entry.file_type
             );
-            self.report(listing.problem(Kind::EntryType, text));
+            let problem = listing.problem(Kind::EntryType, text);
+            // No type at all is allowed: whoever needs it asks the inode.
+            self.report(match entry.file_type {
+                0 => problem.note(),
+                _ => problem,
+            });
         }
     }
 }

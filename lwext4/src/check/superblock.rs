@@ -131,7 +131,10 @@ pub(super) fn open(
                     "the journal holds transactions, but the superblock asks for no recovery";
                 problem(&mut summary, ProblemKind::Journal, text.to_owned());
             }
-            Err(error) => problem(&mut summary, ProblemKind::Journal, error.to_string()),
+            Err(error) => {
+                let text = format!("the journal cannot be read: {error}");
+                problem(&mut summary, ProblemKind::Journal, text);
+            }
         }
     }
     Ok(Opened {
