@@ -154,7 +154,10 @@ Mount options:
   durability=none         fastest: an interrupted session may leave an image that needs e2fsck
   fsync=honour, ignore    whether programs' fsync waits for the disk (honour: the default)
   commit=SECONDS          the most work that an interruption can lose (5)
-  suid, dev, noexec, ...  as for mount(8); nosuid and nodev are the default
+  suid, dev, noexec, ...  as for mount(8); an ordinary user's mounts are always nosuid,nodev
+  relatime                note when files are read, as mount(8) describes it (default: noatime)
+  open=ask                be asked at every open: immutable and append-only files then refuse to be
+                          opened for writing, not only to be changed
   threads=N, stats=FILE, foreground, fsname=NAME
 
 Examples:

@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('umount', 'umount', [CompletionResultType]::ParameterValue, 'Unmount, and return when the image is complete and clean')
             [CompletionResult]::new('unmount', 'unmount', [CompletionResultType]::ParameterValue, 'Unmount, and return when the image is complete and clean')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Tell what is in an image: label, size, use, features, state')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look for damage in an image, without changing it')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write the manual pages and shell completions')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -113,6 +114,18 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'liveroot;check' {
+            [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The file system starts at this byte of the image (units K, M, G, T allowed)')
+            [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'The file system is in this partition (MBR or GPT) of the image, counted from 1')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('--norecovery', '--norecovery', [CompletionResultType]::ParameterName, 'Check what is under a journal that waits for its replay')
+            [CompletionResult]::new('--quick', '--quick', [CompletionResultType]::ParameterName, 'Leave out the second reader, which reads the contents of all files')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'liveroot;generate' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -125,6 +138,7 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('mount', 'mount', [CompletionResultType]::ParameterValue, 'Show an image as a directory')
             [CompletionResult]::new('umount', 'umount', [CompletionResultType]::ParameterValue, 'Unmount, and return when the image is complete and clean')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Tell what is in an image: label, size, use, features, state')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look for damage in an image, without changing it')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write the manual pages and shell completions')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -139,6 +153,9 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             break
         }
         'liveroot;help;info' {
+            break
+        }
+        'liveroot;help;check' {
             break
         }
         'liveroot;help;generate' {

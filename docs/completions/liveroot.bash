@@ -16,6 +16,9 @@ _liveroot() {
             ",$1")
                 cmd="liveroot"
                 ;;
+            liveroot,check)
+                cmd="liveroot__subcmd__check"
+                ;;
             liveroot,create)
                 cmd="liveroot__subcmd__create"
                 ;;
@@ -36,6 +39,9 @@ _liveroot() {
                 ;;
             liveroot,unmount)
                 cmd="liveroot__subcmd__umount"
+                ;;
+            liveroot__subcmd__help,check)
+                cmd="liveroot__subcmd__help__subcmd__check"
                 ;;
             liveroot__subcmd__help,create)
                 cmd="liveroot__subcmd__help__subcmd__create"
@@ -62,12 +68,34 @@ _liveroot() {
 
     case "${cmd}" in
         liveroot)
-            opts="-h -V --help --version create mount umount unmount info generate help"
+            opts="-h -V --help --version create mount umount unmount info check generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        liveroot__subcmd__check)
+            opts="-h -V --json --offset --partition --norecovery --quick --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -188,8 +216,22 @@ _liveroot() {
             return 0
             ;;
         liveroot__subcmd__help)
-            opts="create mount umount info generate help"
+            opts="create mount umount info check generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        liveroot__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -27,6 +27,7 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand umount 'Unmount, and return when the image is complete and clean'
             cand unmount 'Unmount, and return when the image is complete and clean'
             cand info 'Tell what is in an image: label, size, use, features, state'
+            cand check 'Look for damage in an image, without changing it'
             cand generate 'Write the manual pages and shell completions'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -104,6 +105,17 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'liveroot;check'= {
+            cand --offset 'The file system starts at this byte of the image (units K, M, G, T allowed)'
+            cand --partition 'The file system is in this partition (MBR or GPT) of the image, counted from 1'
+            cand --json 'Print JSON'
+            cand --norecovery 'Check what is under a journal that waits for its replay'
+            cand --quick 'Leave out the second reader, which reads the contents of all files'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'liveroot;generate'= {
             cand -h 'Print help'
             cand --help 'Print help'
@@ -115,6 +127,7 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand mount 'Show an image as a directory'
             cand umount 'Unmount, and return when the image is complete and clean'
             cand info 'Tell what is in an image: label, size, use, features, state'
+            cand check 'Look for damage in an image, without changing it'
             cand generate 'Write the manual pages and shell completions'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -125,6 +138,8 @@ set edit:completion:arg-completer[liveroot] = {|@words|
         &'liveroot;help;umount'= {
         }
         &'liveroot;help;info'= {
+        }
+        &'liveroot;help;check'= {
         }
         &'liveroot;help;generate'= {
         }

@@ -47,6 +47,9 @@ pub enum Error {
     /// The operation is forbidden for this file (immutable, append-only, …).
     #[error("operation not permitted: {0}")]
     NotPermitted(&'static str),
+    /// A file cannot get a name in a directory of another project.
+    #[error("the directory belongs to another project")]
+    OtherProject,
     /// The volume was opened read-only, or became so after an error.
     #[error("the file system is read-only")]
     ReadOnly,
@@ -179,6 +182,7 @@ impl Error {
                     .unwrap_or(5) // EIO
             }
             Error::Exists => 17,                                       // EEXIST
+            Error::OtherProject => 18,                                 // EXDEV
             Error::NotADirectory => 20,                                // ENOTDIR
             Error::IsADirectory => 21,                                 // EISDIR
             Error::InvalidArgument(_) | Error::InvalidOption(_) => 22, // EINVAL

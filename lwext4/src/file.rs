@@ -207,7 +207,7 @@ impl Fs {
         }
         if mode == WriteMode::Plain && *done > 0 {
             data.touch(Timestamp::now(), true);
-            clear_suid(data);
+            clear_suid(data, false);
         }
         if grown || mapped || mode == WriteMode::Plain {
             h.store_synced(inode, data, grown || mapped)?;
@@ -355,14 +355,15 @@ impl Fs {
     }
 }
 
-/// Clears setuid, and setgid of a group-executable file.
-pub(crate) fn clear_suid(data: &mut InodeData) {
+/// Clears setuid, and setgid of a group-executable file or, if `any_sgid`, of any. Directories keep
+/// theirs.
+pub(crate) fn clear_suid(data: &mut InodeData, any_sgid: bool) {
     let mode = data.raw.mode();
     let mut clear = mode & 0o4000;
-    if mode & 0o2010 == 0o2010 {
-        clear |= 0o2000;
+    if any_sgid || mode & 0o2010 == 0o2010 {
+        clear |= mode & 0o2000;
     }
-    if clear != 0 && data.raw.file_type() == Some(FileType::Regular) {
+    if clear != 0 && !data.raw.is_dir() {
         data.raw.set_mode(mode & !clear);
     }
 }

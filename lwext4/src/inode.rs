@@ -105,7 +105,7 @@ impl InodeData {
             mtime: raw.mtime(),
             ctime: raw.ctime(),
             crtime: raw.crtime(),
-            flags: raw.flags().bits(),
+            flags: raw.flags().bits() & crate::ops::VISIBLE,
             projid: raw.projid(),
         })
     }

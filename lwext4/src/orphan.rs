@@ -12,7 +12,7 @@ use crate::journal::Handle;
 use crate::map;
 use crate::ondisk::Le;
 use crate::ondisk::checksum::crc32c;
-use crate::ondisk::features::Compat;
+use crate::ondisk::features::{Compat, RoCompat};
 use crate::types::{BlockNo, FileBlock, Ino};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -69,6 +69,8 @@ struct State {
     /// Blocks of the orphan file, once read, and how many slots of each are free.
     file: Option<Vec<(BlockNo, usize)>>,
     owner: Option<Owner>,
+    /// Orphans in the file.
+    in_file: usize,
 }
 
 /// The orphans of one volume.
@@ -112,6 +114,8 @@ impl Handle<'_> {
             && let Some((block, slot)) = take_slot(self, &mut state, inode.ino)?
         {
             state.places.insert(inode.ino, Place::File { block, slot });
+            state.in_file += 1;
+            fs.mark_orphan_file(true);
             inode.raw.set_dtime(0);
             return Ok(());
         }
@@ -155,6 +159,10 @@ impl Handle<'_> {
                     state.file.iter_mut().flatten().find(|(no, _)| *no == block)
                 {
                     *free += 1;
+                }
+                state.in_file = state.in_file.saturating_sub(1);
+                if state.in_file == 0 {
+                    fs.mark_orphan_file(false);
                 }
             }
             Place::Chain { prev, next } => {
@@ -260,6 +268,15 @@ fn load_file(fs: &Fs, state: &mut State) -> Result<()> {
 }
 
 impl Fs {
+    /// Says in the superblock whether the orphan file has entries. The running transaction takes the
+    /// superblock with it, so the two agree after a crash: e2fsck leaves the mark on an empty file.
+    fn mark_orphan_file(&self, used: bool) {
+        let mut sb = self.sb.lock();
+        let mut features = sb.features();
+        features.ro_compat.set(RoCompat::ORPHAN_PRESENT, used);
+        sb.set_features(features);
+    }
+
     /// Reads the lists of orphans that an image was left with, newest first.
     pub fn load_orphans(&self) -> Result<Vec<Ino>> {
         let mut found = Vec::new();
@@ -297,10 +314,18 @@ impl Fs {
                             .ino(ino)
                             .into());
                     }
-                    state.places.insert(ino, Place::File { block: no, slot });
+                    if state
+                        .places
+                        .insert(ino, Place::File { block: no, slot })
+                        .is_some()
+                    {
+                        return Err(Corrupt::new("an orphan is listed twice").ino(ino).into());
+                    }
+                    state.in_file += 1;
                     found.push(ino);
                 }
             }
+            self.mark_orphan_file(state.in_file > 0);
         }
         Ok(found)
     }

@@ -239,14 +239,12 @@ impl Volume {
         if recovered {
             fs.alloc.recount(fs)?;
         }
+        let orphans = fs.load_orphans()?;
         {
             let mut sb = fs.sb.lock();
             let mut features = sb.features();
             let logged = fs.journal.log.is_some();
             features.incompat.set(Incompat::RECOVER, logged);
-            if features.compat.contains(Compat::ORPHAN_FILE) {
-                features.ro_compat.insert(RoCompat::ORPHAN_PRESENT);
-            }
             sb.set_features(features);
             if !logged {
                 let state = sb.state() & !STATE_VALID;
@@ -265,7 +263,7 @@ impl Volume {
             .spawn(move || commit_loop(&thread_fs))
             .map_err(|e| Error::io("starting the commit thread", e))?;
         self.committer = Some(committer);
-        for ino in self.fs.load_orphans()? {
+        for ino in orphans {
             self.fs.evict(ino)?;
         }
         Ok(self)
@@ -360,6 +358,40 @@ impl Volume {
     /// [`Error::NotPermitted`] for immutable and append-only files, [`Error::FileTooBig`].
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         self.fs.setattr(ino, set)
+    }
+
+    /// Sets an inode's flags (`FS_IOC_SETFLAGS`, chattr(1)), given as [`Attr::flags`] shows them. Flags
+    /// that only the file system itself may change stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] for flags that ext4 does not have, or not for this type of file, and
+    /// for changing [how a file maps its blocks](crate::ondisk::inode::InodeFlags::EXTENTS).
+    pub fn set_flags(&self, ino: Ino, flags: u32) -> Result<()> {
+        self.fs.set_flags(ino, flags)
+    }
+
+    /// Puts an inode into a project (`FS_IOC_FSSETXATTR`).
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] unless the image has the feature `project`, or it is the inode's project
+    /// already.
+    pub fn set_project(&self, ino: Ino, project: u32) -> Result<()> {
+        self.fs.set_project(ino, project)
+    }
+
+    /// Notes that a file was read at `now`, as the mount option relatime does it: only if the access
+    /// time is not younger than the last change, or a day old. Nothing happens on a read-only volume,
+    /// and for inodes whose flags say so.
+    pub fn accessed(&self, ino: Ino, now: Timestamp) -> Result<()> {
+        self.fs.accessed(ino, now)
+    }
+
+    /// Sets the file system's label: at most 16 bytes, the first NUL ends it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a longer one.
+    pub fn set_label(&self, label: &[u8]) -> Result<()> {
+        self.fs.set_label(label)
     }
 
     /// Makes a file of any type but symlink. Takes a hold. See `mknod(2)`, `mkdir(2)`.

@@ -1,11 +1,13 @@
 //! The volume as the kernel is shown it: what several kinds of requests share.
 
+use super::caller::Caller;
+use super::rules::{self, Setuid};
 use super::translate::{FOREVER, attr_to_kernel, can_be_child, errno, generation_to_kernel};
-use super::translate::{ino_from_kernel, no_such_file};
+use super::translate::{ino_from_kernel, ino_to_kernel, no_such_file};
 use super::{Counters, Kind, Losses};
 use fuser::{Errno, FileAttr, Generation, INodeNo, Notifier, ReplyAttr, ReplyEmpty, ReplyEntry};
 use fuser::{ReplyWrite, ReplyXattr};
-use lwext4::{Attr, Entry, Error, Ino, Volume, WriteMode};
+use lwext4::{Attr, Entry, Error, FileType, Ino, SetAttr, Timestamp, Volume, WriteMode};
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
@@ -22,26 +24,52 @@ pub struct Face {
     pub(super) volume: Arc<Volume>,
     pub(super) counters: Arc<Counters>,
     pub(super) losses: Arc<Losses>,
-    pub(super) kernel: Arc<OnceLock<Notifier>>,
+    pub(super) policy: Policy,
+    pub(super) notifier: Arc<OnceLock<Notifier>>,
     block_size: u32,
+}
+
+/// What a mount is asked to do beyond what it must.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Keep access times as relatime does, for what the kernel does not have in its cache.
+    pub access_times: bool,
+    /// Be asked at every open, so that immutable and append-only files refuse to be opened. Else
+    /// the kernel opens by itself, and such files refuse what is written to them.
+    pub asks_open: bool,
 }
 
 impl Face {
     /// Serves `volume`, counts into `counters`, and notes failed delayed writes in `losses`.
-    pub fn new(volume: Arc<Volume>, counters: Arc<Counters>, losses: Arc<Losses>) -> Face {
+    pub fn new(
+        volume: Arc<Volume>,
+        counters: Arc<Counters>,
+        losses: Arc<Losses>,
+        policy: Policy,
+    ) -> Face {
         let block_size = volume.statfs().block_size;
         Face {
             volume,
             counters,
             losses,
-            kernel: Arc::default(),
+            policy,
+            notifier: Arc::default(),
             block_size,
         }
     }
 
-    /// Where to put the way to the kernel that notifications take, once there is one.
-    pub fn kernel(&self) -> Arc<OnceLock<Notifier>> {
-        self.kernel.clone()
+    /// Where the session puts what tells the kernel to drop what it remembers, once there is one.
+    pub fn notifier(&self) -> Arc<OnceLock<Notifier>> {
+        self.notifier.clone()
+    }
+
+    /// Notes that a file was read, if the mount is to keep access times.
+    pub(super) fn accessed(&self, ino: Ino) {
+        if self.policy.access_times
+            && let Err(error) = self.volume.accessed(ino, Timestamp::now())
+        {
+            log::warn!("access time of inode {ino}: {error}");
+        }
     }
 
     /// Counts a request, and gives the engine's number for the node that it is about.
@@ -92,10 +120,79 @@ impl Face {
     }
 
     /// Stores what a program writes past the kernel's cache. The kernel keeps the times all the same.
-    pub(super) fn write_through(&self, ino: Ino, offset: u64, data: &[u8]) -> Result<usize, Error> {
+    pub(super) fn write_through(
+        &self,
+        ino: Ino,
+        offset: u64,
+        data: &[u8],
+        clear_setuid: Option<Caller>,
+    ) -> Result<usize, Error> {
         let n = self.volume.write(ino, offset, data, WriteMode::Writeback)?;
         self.losses.stored(ino, offset, n);
+        if let Some(caller) = clear_setuid {
+            self.set_attr(ino, SetAttr::default(), caller)?;
+        }
         Ok(n)
+    }
+
+    /// Changes attributes, and clears setuid and setgid as [`rules::setuid_after`] says.
+    pub(super) fn set_attr(
+        &self,
+        ino: Ino,
+        mut set: SetAttr,
+        caller: Caller,
+    ) -> Result<Attr, Error> {
+        let setuid = rules::setuid_after(&set, caller.is_root());
+        if setuid != Setuid::Keeps {
+            let attr = self.volume.getattr(ino)?;
+            let has_any = attr.perm & 0o6000 != 0 && attr.file_type != FileType::Directory;
+            let may = caller.is_root() || caller.uid == attr.uid;
+            if has_any && setuid == Setuid::ClearsForOwner && !may {
+                return Err(Error::NotPermitted("only the owner may clear setuid"));
+            }
+            set.kill_suid = has_any;
+            set.kill_sgid = self.loses_setgid(&attr, caller);
+        }
+        self.volume.setattr(ino, &set)
+    }
+
+    /// Clears setuid and setgid after a change of content that the kernel leaves to the server
+    /// entirely, and tells the kernel, which does not expect the mode to change.
+    pub(super) fn content_changed(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
+        let attr = self.volume.getattr(ino)?;
+        if caller.is_root() || attr.perm & 0o6000 == 0 {
+            return Ok(());
+        }
+        let clear = SetAttr {
+            kill_suid: true,
+            kill_sgid: self.loses_setgid(&attr, caller),
+            ..SetAttr::default()
+        };
+        self.volume.setattr(ino, &clear)?;
+        if let Some(kernel) = self.notifier.get() {
+            // The negative offset leaves the kernel's pages alone. A kernel that has forgotten the
+            // inode needs no telling.
+            let _ = kernel.inval_inode(ino_to_kernel(ino), -1, 0);
+        }
+        Ok(())
+    }
+
+    /// Clears setgid after a change of the access ACL, as a change of mode by such a caller does.
+    pub(super) fn clear_setgid(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
+        let attr = self.volume.getattr(ino)?;
+        if self.loses_setgid(&attr, caller) {
+            let set = SetAttr {
+                perm: Some(attr.perm & !0o2000),
+                ..SetAttr::default()
+            };
+            self.volume.setattr(ino, &set)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a file that `caller` changes loses setgid even where its group may not execute it.
+    pub(super) fn loses_setgid(&self, attr: &Attr, caller: Caller) -> bool {
+        attr.perm & 0o2000 != 0 && !caller.is_root() && !caller.is_in_group(attr.gid)
     }
 
     /// Stores what the kernel hands over from its cache: all of it, or the caller is told.

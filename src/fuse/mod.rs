@@ -5,15 +5,16 @@
 //! types; [`Counters`] counts requests and [`Losses`] remembers writes that failed after the program
 //! that made them had been told that all was well.
 
+mod caller;
 mod counters;
 mod face;
+mod ioctl;
 mod losses;
 mod negotiate;
-mod privilege;
 mod requests;
 pub mod rules;
 pub mod translate;
 
 pub use counters::{Counters, Kind};
-pub use face::Face;
+pub use face::{Face, Policy};
 pub use losses::Losses;

@@ -3,16 +3,16 @@
 //! Those without a method are answered ENOSYS by fuser, after which the kernel does them itself
 //! (locks, access) or tells its callers that they cannot be done (bmap).
 
+use super::caller::Caller;
 use super::face::{Face, done, value, with_buffer, written};
-use super::privilege::TRUSTED;
 use super::translate::{FOREVER, device_from_kernel, errno, ino_from_kernel, no_such_file};
 use super::translate::{time_from_setattr, time_or_now, type_to_kernel};
-use super::{Kind, negotiate, rules};
+use super::{Kind, ioctl, negotiate, rules};
 use fuser::{
-    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, Generation, INodeNo,
-    IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
-    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen,
-    ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation,
+    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
+    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek,
+    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 use lwext4::{Error, FileType, Ino, NewFile, SetAttr};
 use std::ffi::OsStr;
@@ -68,7 +68,8 @@ impl Filesystem for Face {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        let mut set = SetAttr {
+        let explicit = matches!(atime, Some(TimeOrNow::SpecificTime(_)));
+        let set = SetAttr {
             perm: mode.map(|mode| (mode & 0o7777) as u16),
             uid,
             gid,
@@ -77,13 +78,13 @@ impl Filesystem for Face {
             mtime: mtime.map(time_or_now),
             ctime: ctime.map(time_from_setattr),
             kill_suid: false,
+            kill_sgid: false,
         };
         let attr = self.node(Kind::Setattr, ino).and_then(|ino| {
-            if uid.is_some() || gid.is_some() || size.is_some() {
-                let file_type = self.volume.getattr(ino)?.file_type;
-                set.kill_suid = rules::clears_setuid(&set, file_type, req.uid() == 0);
+            if explicit && ioctl::is_append_only(&self.volume.getattr(ino)?) {
+                return Err(Error::NotPermitted("the file is append-only"));
             }
-            let attr = self.volume.setattr(ino, &set)?;
+            let attr = self.set_attr(ino, set, Caller::of(req))?;
             if let Some(size) = size {
                 self.losses.cut(ino, size);
             }
@@ -93,9 +94,10 @@ impl Filesystem for Face {
     }
 
     fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
-        let target = self
-            .node(Kind::Readlink, ino)
-            .and_then(|ino| self.volume.readlink(ino));
+        let target = self.node(Kind::Readlink, ino).and_then(|ino| {
+            self.accessed(ino);
+            self.volume.readlink(ino)
+        });
         match target {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(errno(&error)),
@@ -220,9 +222,18 @@ impl Filesystem for Face {
     }
 
     // The kernel takes ENOSYS as "open without asking" from then on.
-    fn open(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.counters.count(Kind::Open);
-        reply.error(Errno::ENOSYS);
+    fn open(&self, _req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let ino = self.node(Kind::Open, ino);
+        if !self.policy.asks_open {
+            return reply.error(Errno::ENOSYS);
+        }
+        match ino.and_then(|ino| self.volume.getattr(ino)) {
+            Ok(attr) if ioctl::may_open(&attr, flags.0) => {
+                reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+            }
+            Ok(_) => reply.error(Errno::EPERM),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
     // The kernel takes ENOSYS as "use mknod, then open" from then on.
@@ -271,7 +282,12 @@ impl Filesystem for Face {
     ) {
         let ino = self.node(Kind::Read, ino);
         with_buffer(size as usize, |buffer| {
-            match ino.and_then(|ino| self.volume.read(ino, offset, buffer)) {
+            let read = ino.and_then(|ino| {
+                let n = self.volume.read(ino, offset, buffer)?;
+                self.accessed(ino);
+                Ok(n)
+            });
+            match read {
                 Ok(n) => reply.data(buffer.get(..n).unwrap_or(buffer)),
                 Err(error) => reply.error(errno(&error)),
             }
@@ -280,7 +296,7 @@ impl Filesystem for Face {
 
     fn write(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         offset: u64,
@@ -294,12 +310,10 @@ impl Filesystem for Face {
             if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
                 self.write_back(ino, offset, data)
             } else {
-                let write = || self.write_through(ino, offset, data);
-                if write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID) {
-                    self.changing_content(ino, false, write)
-                } else {
-                    write()
-                }
+                let clear_setuid = write_flags
+                    .contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID)
+                    .then(|| Caller::of(req));
+                self.write_through(ino, offset, data, clear_setuid)
             }
         });
         written(reply, result);
@@ -342,6 +356,7 @@ impl Filesystem for Face {
         mut reply: ReplyDirectory,
     ) {
         let result = self.node(Kind::Readdir, ino).and_then(|ino| {
+            self.accessed(ino);
             self.volume.read_dir(ino, offset, &mut |entry| {
                 let file_type = entry
                     .file_type
@@ -367,6 +382,7 @@ impl Filesystem for Face {
         mut reply: ReplyDirectoryPlus,
     ) {
         let result = self.node(Kind::Readdirplus, ino).and_then(|ino| {
+            self.accessed(ino);
             self.volume.read_dir_plus(ino, offset, &mut |entry, attr| {
                 let (attr, generation) = self.entry_attr(entry.ino, attr.as_ref());
                 let name = OsStr::from_bytes(entry.name);
@@ -407,9 +423,11 @@ impl Filesystem for Face {
         let result = self.node(Kind::Setxattr, ino).and_then(|ino| {
             let mode =
                 rules::setxattr_mode(flags).ok_or(Error::InvalidArgument("flags of setxattr"))?;
-            let name = name.as_bytes();
-            self.volume.setxattr(ino, name, value, mode)?;
-            self.after_setxattr(req, ino, name)
+            self.volume.setxattr(ino, name.as_bytes(), value, mode)?;
+            if name == "system.posix_acl_access" {
+                self.clear_setgid(ino, Caller::of(req))?;
+            }
+            Ok(())
         });
         done(reply, result);
     }
@@ -425,11 +443,10 @@ impl Filesystem for Face {
         let names = self
             .node(Kind::Listxattr, ino)
             .and_then(|ino| self.volume.listxattr(ino));
-        let shown = |name: &&Vec<u8>| req.uid() == 0 || !name.starts_with(TRUSTED);
         let list = names.map(|names| {
             names
                 .iter()
-                .filter(shown)
+                .filter(|name| rules::lists_xattr(name, req.uid() == 0))
                 .flat_map(|name| name.iter().copied().chain([0]))
                 .collect()
         });
@@ -445,17 +462,19 @@ impl Filesystem for Face {
 
     fn ioctl(
         &self,
-        _req: &Request,
-        _ino: INodeNo,
+        req: &Request,
+        ino: INodeNo,
         _fh: FileHandle,
         _flags: IoctlFlags,
-        _cmd: u32,
-        _in_data: &[u8],
+        cmd: u32,
+        in_data: &[u8],
         _out_size: u32,
         reply: ReplyIoctl,
     ) {
-        self.counters.count(Kind::Ioctl);
-        reply.error(Errno::ENOTTY);
+        match self.node(Kind::Ioctl, ino) {
+            Ok(ino) => self.control(ino, cmd, in_data, Caller::of(req), reply),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
     fn fallocate(
@@ -471,9 +490,8 @@ impl Filesystem for Face {
         let result = self.node(Kind::Fallocate, ino).and_then(|ino| {
             let mode =
                 rules::fallocate_mode(mode).ok_or(Error::NotSupported("this kind of fallocate"))?;
-            self.changing_content(ino, req.uid() == 0, || {
-                self.volume.fallocate(ino, offset, length, mode)
-            })
+            self.volume.fallocate(ino, offset, length, mode)?;
+            self.content_changed(ino, Caller::of(req))
         });
         done(reply, result);
     }
@@ -519,9 +537,9 @@ impl Filesystem for Face {
     ) {
         let result = self.node(Kind::CopyFileRange, ino_in).and_then(|from| {
             let to = ino_from_kernel(ino_out).ok_or(Error::NotFound)?;
-            self.changing_content(to, req.uid() == 0, || {
-                self.copy((from, offset_in), (to, offset_out), len)
-            })
+            let copied = self.copy((from, offset_in), (to, offset_out), len)?;
+            self.content_changed(to, Caller::of(req))?;
+            Ok(copied)
         });
         written(reply, result);
     }

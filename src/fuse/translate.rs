@@ -18,6 +18,14 @@ pub fn ino_from_kernel(node: INodeNo) -> Option<Ino> {
     }
 }
 
+/// The kernel's number for an inode: [`ino_from_kernel`] backwards.
+pub fn ino_to_kernel(ino: Ino) -> INodeNo {
+    match ino {
+        Ino::ROOT => INodeNo(1),
+        other => INodeNo(u64::from(other.0)),
+    }
+}
+
 /// Whether the kernel may be given `ino` as a node: not the two numbers that the root and the bad
 /// blocks have, which no directory entry can carry.
 pub fn can_be_child(ino: Ino) -> bool {
@@ -151,6 +159,8 @@ mod tests {
     fn the_root_has_two_numbers_and_others_one() {
         assert_eq!(ino_from_kernel(INodeNo(1)), Some(Ino::ROOT));
         assert_eq!(ino_from_kernel(INodeNo(2)), None);
+        assert_eq!(ino_to_kernel(Ino::ROOT), INodeNo(1));
+        assert_eq!(ino_to_kernel(Ino(11)), INodeNo(11));
         assert_eq!(ino_from_kernel(INodeNo(11)), Some(Ino(11)));
         assert_eq!(ino_from_kernel(INodeNo(1 << 32)), None);
         assert!(!can_be_child(Ino(1)) && !can_be_child(Ino(2)) && can_be_child(Ino(11)));

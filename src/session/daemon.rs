@@ -8,7 +8,7 @@ use super::mounts::{self, Device};
 use super::options::Settings;
 use super::{log as messages, mountpoint, stats, verdict};
 use crate::failure::{Failure, Result};
-use crate::fuse::{Counters, Face, Losses};
+use crate::fuse::{Counters, Face, Losses, Policy};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
 use lwext4::Volume;
@@ -163,7 +163,13 @@ impl Serving {
         let volume = Arc::new(volume);
         let counters = Arc::new(Counters::default());
         let losses = Arc::new(Losses::default());
-        let face = Face::new(volume.clone(), counters.clone(), losses.clone());
+        let face = {
+            let policy = Policy {
+                access_times: settings.flags.access_times,
+                asks_open: settings.asks_open,
+            };
+            Face::new(volume.clone(), counters.clone(), losses.clone(), policy)
+        };
         let attachment = Attachment {
             point: &point,
             source: settings.source.as_deref().unwrap_or(path.as_os_str()),
@@ -342,7 +348,7 @@ fn connect(
     let mut config = Config::default();
     config.n_threads = Some(settings.threads);
     config.clone_fd = true;
-    let kernel = face.kernel();
+    let notifier = face.notifier();
     // The kernel lets in only whom the mount options say: no second check here.
     let session = Session::from_fd(face, connection, SessionACL::All, config).map_err(|error| {
         let _ = detach(point, true);
@@ -353,7 +359,8 @@ fn connect(
             Failure::of(point, format!("connecting to the kernel: {error}"))
         }
     })?;
-    let _ = kernel.set(session.notifier());
+    // A new session's place is empty.
+    let _ = notifier.set(session.notifier());
     Ok(session)
 }
 

@@ -235,7 +235,8 @@ impl Group {
         let start = geo.group_start(self.no).0;
         let len = geo.group_len(self.no);
         let mut used = vec![(0, base_blocks(geo, self.no).min(len))];
-        let table_len = geo.inodes_per_group * u32::from(geo.inode_size) / geo.block_size;
+        let table_len =
+            u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
         for (at, count) in [
             (self.desc.block_bitmap, 1),
             (self.desc.inode_bitmap, 1),
@@ -243,7 +244,7 @@ impl Group {
         ] {
             // With flex_bg they may be in other groups, or cross into the next one.
             let first = at.0.max(start);
-            let end = (at.0 + u64::from(count)).min(start + u64::from(len));
+            let end = (at.0 + count).min(start + u64::from(len));
             if first < end {
                 used.push(((first - start) as u32, (end - first) as u32));
             }

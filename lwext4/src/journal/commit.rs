@@ -259,8 +259,7 @@ impl Fs {
         sb.set_wtime(now as u32);
         sb.set_wtime_hi((now >> 32) as u8);
         if self.geo.has_csum() {
-            let sum = sb.computed_checksum();
-            sb.set_checksum(sum);
+            sb.seal();
         }
         let mut inner = block.inner.write();
         let bytes = Arc::make_mut(&mut inner.bytes);

@@ -356,10 +356,15 @@ impl Log {
                 }
             }
         }
+        // The commit block is zeroed first. Then its write changes only the 512 bytes that a disk
+        // writes at once, and cannot leave a commit block with a wrong checksum: the kernel and e2fsck
+        // take that for damage, not for the end of the log.
+        let commit_at = out.at;
+        out.push(&vec![0; format.block_size])?;
         out.write_out()?;
         self.barrier(barriers)?;
-        out.push(&Commit { tid, time }.encode(format, sum))?;
-        out.write_out()?;
+        let commit = Commit { tid, time }.encode(format, sum);
+        self.file.write(commit_at, &commit)?;
         self.barrier(barriers)?;
         Ok(out.at)
     }

@@ -25,6 +25,10 @@ pub const FLAG_SIGNED_HASH: u32 = 1;
 /// `flags` bit: directory hashes take names as unsigned bytes.
 pub const FLAG_UNSIGNED_HASH: u32 = 2;
 
+/// Four bytes that only file systems with snapshots use, which exist nowhere: see
+/// [`Superblock::seal`].
+const STEER: usize = 0x184;
+
 /// A superblock, as the bytes on disk: fields that nobody here knows survive.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Superblock {
@@ -405,6 +409,19 @@ impl Superblock {
         crc32c(!0, &self.bytes[..0x3FC])
     }
 
+    /// Sets the checksum.
+    ///
+    /// A disk writes 512 bytes at once, and the checksum is in the second half of the superblock. So
+    /// it stays what it was, and four bytes in the first half, of no use otherwise, make it right:
+    /// then a write that is cut off between the halves leaves either the old superblock or the new
+    /// one, as long as only the first half changes (all that changes in use is there).
+    pub fn seal(&mut self) {
+        let wrong = self.computed_checksum() ^ self.checksum();
+        let behind = SIZE - 4 - STEER;
+        let steer = u32::get(&self.bytes[..], STEER) ^ rewind(wrong, behind);
+        steer.put(&mut self.bytes[..], STEER);
+    }
+
     /// Records an error in the fields kept for it. `function` is cut to 32 bytes.
     pub fn record_error(&mut self, now: u32, ino: u32, block: u64, function: &str) {
         if self.error_count() == 0 {
@@ -422,8 +439,44 @@ impl Superblock {
     }
 }
 
+/// The register of a CRC-32C before it took `bytes` zero bytes and became `crc`.
+fn rewind(crc: u32, bytes: usize) -> u32 {
+    const POLYNOMIAL: u32 = 0x82F6_3B78;
+    (0..bytes * 8).fold(crc, |crc, _| {
+        if crc >> 31 == 1 {
+            (crc ^ POLYNOMIAL) << 1 | 1
+        } else {
+            crc << 1
+        }
+    })
+}
+
 fn put_name(field: &mut [u8], name: &str) {
     field.fill(0);
     let len = name.len().min(field.len());
     field[..len].copy_from_slice(&name.as_bytes()[..len]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealing_changes_the_first_half_only() {
+        let mut sb = Superblock::default();
+        sb.set_wtime(1_700_000_000);
+        sb.set_checksum(sb.computed_checksum());
+        let before = sb.clone();
+        for free in [1, 77, u32::MAX] {
+            sb.set_free_inodes_count(free);
+            assert_ne!(sb.checksum(), sb.computed_checksum());
+            sb.seal();
+            assert_eq!(sb.checksum(), sb.computed_checksum());
+            assert_eq!(sb.as_bytes()[512..], before.as_bytes()[512..]);
+            assert_eq!(sb.free_inodes_count(), free);
+        }
+        let sealed = sb.clone();
+        sb.seal();
+        assert_eq!(sb, sealed);
+    }
 }

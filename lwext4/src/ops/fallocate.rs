@@ -2,7 +2,7 @@
 
 use crate::attr::FallocateMode;
 use crate::error::{Error, Result};
-use crate::file::{clear_suid, max_size};
+use crate::file::max_size;
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
@@ -96,7 +96,6 @@ impl Fs {
                     if !keep_size && reached > data.raw.size() {
                         data.raw.set_size(reached);
                     }
-                    clear_suid(&mut data);
                     data.touch(Timestamp::now(), true);
                 }
                 h.store_synced(&inode, &mut data, true)?;
@@ -153,6 +152,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let (first, mut last) = (offset.div_ceil(1 << bits), end >> bits);
         let mut begun = false;
+        let mut tries = 0;
         loop {
             let mut h = self.begin(Credits::MAP)?;
             let mut data = inode.data.write();
@@ -162,18 +162,22 @@ impl Fs {
                 if last >= first {
                     self.zero_part(&data, (last << bits).max(offset), end)?;
                 }
-                clear_suid(&mut data);
                 data.touch(Timestamp::now(), true);
             }
             let left = if first < last {
-                map::remove(&mut h, &mut data, FileBlock(first as u32), last)?
+                map::remove(&mut h, &mut data, FileBlock(first as u32), last)
             } else {
-                None
+                Ok(None)
             };
             h.store_synced(&inode, &mut data, true)?;
+            // A commit needs every handle to be gone.
+            drop(data);
+            drop(h);
             match left {
-                Some(at) => last = u64::from(at.0),
-                None => return Ok(()),
+                Ok(Some(at)) => last = u64::from(at.0),
+                Ok(None) => return Ok(()),
+                Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
+                Err(error) => return Err(error),
             }
         }
     }

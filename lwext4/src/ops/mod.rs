@@ -4,10 +4,13 @@ mod attr;
 mod create;
 mod evict;
 mod fallocate;
+mod flags;
 mod lookup;
 mod rename;
 mod seek;
 mod unlink;
+
+pub(crate) use flags::VISIBLE;
 
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -57,6 +60,15 @@ fn check_may_remove(dir: &InodeData, child: &InodeData) -> Result<()> {
         return Err(Error::NotPermitted(
             "the file or its directory is immutable or append-only",
         ));
+    }
+    Ok(())
+}
+
+/// Fails when `dir` gives its project to what it contains and `child` has another.
+fn check_project(dir: &InodeData, child: &InodeData) -> Result<()> {
+    let inherits = dir.raw.flags().contains(InodeFlags::PROJINHERIT);
+    if inherits && dir.raw.projid() != child.raw.projid() {
+        return Err(Error::OtherProject);
     }
     Ok(())
 }

@@ -110,6 +110,7 @@ impl World {
             mtime: (rng.u8(0..3) == 0).then(|| random::time(rng)),
             ctime: (rng.u8(0..5) == 0).then(|| random::time(rng)),
             kill_suid: rng.u8(0..4) == 0,
+            kill_sgid: false,
         };
         self.note(format!("setattr {} {set:?}", self.label(id)));
         let result = self.v().setattr(self.tree.node(id).ino, &set);

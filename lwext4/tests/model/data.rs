@@ -220,7 +220,6 @@ impl World {
         if grows && end > old {
             node.content.set_size(end);
         }
-        node.clear_suid();
         self.touch(id, true);
     }
 
@@ -254,13 +253,7 @@ impl World {
         let perm = attr.perm;
         let node = self.tree.node_mut(id);
         node.content = content;
-        let before = node.perm;
-        node.clear_suid();
-        assert!(
-            perm == before || perm == node.perm,
-            "permissions after failure"
-        );
-        node.perm = perm;
+        assert_eq!(perm, node.perm, "permissions after failure");
         let started = |time, now| match time {
             Time::Exact(time) if time >= now => Time::Exact(time),
             other => other,

@@ -76,9 +76,9 @@ impl Node {
         self.file_type == FileType::Regular
     }
 
-    /// Clears what a write by an ordinary user clears.
+    /// Clears what a write or a change of owner by an ordinary user clears.
     pub fn clear_suid(&mut self) {
-        if self.is_regular() {
+        if !self.is_dir() {
             self.perm &= !0o4000;
             if self.perm & 0o010 != 0 {
                 self.perm &= !0o2000;
