@@ -30,7 +30,7 @@ impl World {
     /// One operation.
     pub fn step(&mut self, step: u64, rng: &mut Rng) {
         self.now = Timestamp::now();
-        let crowded = self.tree.len() > CROWD;
+        let crowded = self.tree.len() > if self.alone { CROWD } else { CROWD / 3 };
         // The tree grows for a while, changes, and shrinks again.
         let (create, remove) = match step / 1500 % 3 {
             _ if crowded => (2, 50),

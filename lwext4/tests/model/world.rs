@@ -199,7 +199,8 @@ impl World {
         let stat = self.v().statfs();
         // Others may have had it a moment ago.
         let slack = if self.alone { SLACK } else { 40 * SLACK };
-        (need.inode && stat.free_inodes == 0) || stat.free_blocks < need.blocks + slack
+        (need.inode && stat.free_inodes < if self.alone { 1 } else { 50 })
+            || stat.free_blocks < need.blocks + slack
     }
 
     /// Compares a result with the errors of which one must come, or none may.
