@@ -222,6 +222,16 @@ fn run_inside(plan: &Plan, world: &mut Option<World>, dog: &Watchdog) -> u64 {
             world.note("drop the volume, and recover".into());
             world.drop_holds();
             world.drop_volume();
+            if session.bool() {
+                // What is to be replayed shows without being replayed.
+                let look = OpenOptions {
+                    read_only: true,
+                    ..OpenOptions::default()
+                };
+                world.set_volume(open(&disk, look));
+                world.compare();
+                world.drop_volume();
+            }
         } else {
             close(world, &disk, session.u8(0..3) == 0);
         }
@@ -273,7 +283,10 @@ pub fn trim(world: &mut World) {
     for id in world.tree.ids() {
         let node = world.tree.node(id);
         let (ino, size) = (node.ino, node.content.size());
-        if node.ahead && world.v().getattr(ino).expect("attributes").sectors > 200 {
+        if node.ahead
+            && node.is_regular()
+            && world.v().getattr(ino).expect("attributes").sectors > 200
+        {
             let set = SetAttr {
                 size: Some(size),
                 ..SetAttr::default()
