@@ -40,24 +40,43 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a new ext4 image.
+    ///
+    /// The file is sparse: it takes space on the host only as the image fills. The file system has the
+    /// features that mke2fs gives it on Debian 12. An existing file is left alone unless --force is
+    /// given; when anything fails, nothing is left behind.
     Create(Create),
     /// Show an image as a directory.
+    ///
+    /// The command returns when the directory is there; a daemon in the background serves it until
+    /// `liveroot umount`. Only one liveroot (or kernel loop device) may have an image writable at a time.
+    ///
+    /// As root the mount is open to all users, subject to the files' permissions; as an ordinary user it
+    /// is yours alone unless --allow-other is given.
     Mount(Mount),
     /// Unmount, and return when the image is complete and clean.
+    ///
+    /// The exit code tells whether everything that was written is in the image. If processes still use
+    /// the mount, they are listed and nothing happens.
     #[command(visible_alias = "unmount")]
     Umount(Umount),
-    /// Tell what is in an image.
+    /// Tell what is in an image: label, size, use, features, state.
+    ///
+    /// Works on a mounted image too, and changes nothing.
     Info(Info),
+    /// Look for damage in an image, without changing it.
+    ///
+    /// Reads the whole image: the superblock and its copies, group descriptors, inodes, maps of
+    /// blocks, directories and their hash trees, extended attributes, link counts, bitmaps, free
+    /// counts and every checksum. A journal that waits for its replay is replayed in memory. Then an
+    /// independent reader reads all files a second time, and both must see the same. Usage recorded
+    /// for quotas is not checked.
+    Check(Check),
     /// Write the manual pages and shell completions.
     #[command(hide = true)]
     Generate(Generate),
 }
 
-/// Make a new ext4 image.
-///
-/// The file is sparse: it takes space on the host only as the image fills. The file system has the
-/// features that mke2fs gives it on Debian 12. An existing file is left alone unless --force is
-/// given; when anything fails, nothing is left behind.
+/// Arguments of `liveroot create`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -77,7 +96,12 @@ pub struct Create {
     #[arg(short = 'I', long, value_name = "BYTES", value_parser = parse_size)]
     pub inode_size: Option<u64>,
     /// How many files the image can hold.
-    #[arg(short = 'N', long, value_name = "COUNT", conflicts_with = "bytes_per_inode")]
+    #[arg(
+        short = 'N',
+        long,
+        value_name = "COUNT",
+        conflicts_with = "bytes_per_inode"
+    )]
     pub inodes: Option<u64>,
     /// One inode for so many bytes of the image. By default 16384, or 4096 below 512 MiB.
     #[arg(short = 'i', long, value_name = "BYTES", value_parser = parse_size)]
@@ -98,7 +122,12 @@ pub struct Create {
     #[arg(short = 'J', long, value_name = "SIZE", value_parser = parse_size)]
     pub journal_size: Option<u64>,
     /// Features to add, or with ^ to leave out, by mke2fs's names and separated by commas.
-    #[arg(short = 'O', long, value_name = "FEATURE,^FEATURE", value_delimiter = ',')]
+    #[arg(
+        short = 'O',
+        long,
+        value_name = "FEATURE,^FEATURE",
+        value_delimiter = ','
+    )]
     pub features: Vec<String>,
     /// Owner of the root directory. By default you, so that you can write there once it is mounted.
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
@@ -111,16 +140,10 @@ pub struct Create {
     pub quiet: bool,
 }
 
-/// Show an image as a directory.
-///
-/// The command returns when the directory is there; a daemon in the background serves it until
-/// `liveroot umount`. Only one liveroot (or kernel loop device) may have an image writable at a time.
-///
-/// As root the mount is open to all users, subject to the files' permissions; as an ordinary user it
-/// is yours alone unless --allow-other is given.
+/// Arguments of `liveroot mount`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Options for -o:
+Mount options:
   ro, rw                  read-only; writable (the default)
   allow_other             let other users in (as an ordinary user this needs user_allow_other in
                           /etc/fuse.conf); no_allow_other: root's mount is for root alone
@@ -131,7 +154,10 @@ Options for -o:
   durability=none         fastest: an interrupted session may leave an image that needs e2fsck
   fsync=honour, ignore    whether programs' fsync waits for the disk (honour: the default)
   commit=SECONDS          the most work that an interruption can lose (5)
-  suid, dev, noexec, ...  as for mount(8); nosuid and nodev are the default
+  suid, dev, noexec, ...  as for mount(8); an ordinary user's mounts are always nosuid,nodev
+  relatime                note when files are read, as mount(8) describes it (default: noatime)
+  open=ask                be asked at every open: immutable and append-only files then refuse to be
+                          opened for writing, not only to be changed
   threads=N, stats=FILE, foreground, fsname=NAME
 
 Examples:
@@ -144,7 +170,7 @@ pub struct Mount {
     pub image: PathBuf,
     /// The directory to show it in.
     pub mountpoint: PathBuf,
-    /// Mount options, separated by commas (see below).
+    /// Mount options, separated by commas; see below.
     #[arg(short, long = "options", value_name = "OPTION,...")]
     pub options: Vec<OsString>,
     /// Stay in the foreground; Ctrl-C unmounts.
@@ -170,10 +196,7 @@ pub struct Mount {
     pub stats: Option<PathBuf>,
 }
 
-/// Unmount, and return when the image is complete and clean.
-///
-/// The exit code tells whether everything that was written is in the image. If processes still use
-/// the mount, they are listed and nothing happens.
+/// Arguments of `liveroot umount`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -188,9 +211,7 @@ pub struct Umount {
     pub lazy: bool,
 }
 
-/// Tell what is in an image: label, size, use, features, state.
-///
-/// Works on a mounted image too, and changes nothing.
+/// Arguments of `liveroot info`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -210,7 +231,38 @@ pub struct Info {
     pub partition: Option<u32>,
 }
 
-/// Write the manual pages and shell completions.
+/// Arguments of `liveroot check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  liveroot check rootfs.ext4
+  liveroot check disk.img --partition 1 --json
+
+Exit codes:
+  0  nothing is wrong
+  1  problems were found; e2fsck mends them as the last line says
+  2  the image could not be checked, or the command line makes no sense")]
+pub struct Check {
+    /// The image file, or a block device.
+    pub image: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The file system starts at this byte of the image (units K, M, G, T allowed).
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
+    pub offset: Option<u64>,
+    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
+    #[arg(long, value_name = "NUMBER")]
+    pub partition: Option<u32>,
+    /// Check what is under a journal that waits for its replay.
+    #[arg(long)]
+    pub norecovery: bool,
+    /// Leave out the second reader, which reads the contents of all files.
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// Arguments of `liveroot generate`.
 #[derive(Args, Debug)]
 pub struct Generate {
     /// Directory for the files.
@@ -377,7 +429,16 @@ mod tests {
     #[test]
     fn helpers_of_mount_get_flags_that_say_nothing() {
         assert_eq!(
-            rewritten(&["/sbin/mount.liveroot", "/a", "/mnt", "-n", "-t", "liveroot", "-o", "ro"]),
+            rewritten(&[
+                "/sbin/mount.liveroot",
+                "/a",
+                "/mnt",
+                "-n",
+                "-t",
+                "liveroot",
+                "-o",
+                "ro"
+            ]),
             ["/sbin/mount.liveroot", "mount", "/a", "/mnt", "-o", "ro"]
         );
     }

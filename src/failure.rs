@@ -47,10 +47,24 @@ impl Failure {
         }
     }
 
+    /// The command line is to blame.
+    #[must_use]
+    pub fn by_usage(mut self) -> Failure {
+        self.exit_code = EXIT_USAGE;
+        self
+    }
+
     /// Adds what the user can do about it.
     #[must_use]
     pub fn remedy(mut self, remedy: impl fmt::Display) -> Failure {
         self.remedy = Some(printable(&remedy.to_string()));
+        self
+    }
+
+    /// Sets the exit code.
+    #[must_use]
+    pub fn with_exit_code(mut self, exit_code: u8) -> Failure {
+        self.exit_code = exit_code;
         self
     }
 

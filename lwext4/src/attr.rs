@@ -67,8 +67,11 @@ pub struct SetAttr {
     /// Last change of the inode; `None`: now, when anything else changes.
     pub ctime: Option<Timestamp>,
     /// Clear setuid, and setgid of a group-executable file, as a change of owner or size by an
-    /// ordinary user does.
+    /// ordinary user does. Directories keep theirs; a mode that comes along wins.
     pub kill_suid: bool,
+    /// With `kill_suid`: clear setgid also where the group may not execute, as it is cleared for
+    /// callers outside of the file's group.
+    pub kill_sgid: bool,
 }
 
 /// What a new file starts with.

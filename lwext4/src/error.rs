@@ -47,6 +47,9 @@ pub enum Error {
     /// The operation is forbidden for this file (immutable, append-only, …).
     #[error("operation not permitted: {0}")]
     NotPermitted(&'static str),
+    /// A file cannot get a name in a directory of another project.
+    #[error("the directory belongs to another project")]
+    OtherProject,
     /// The volume was opened read-only, or became so after an error.
     #[error("the file system is read-only")]
     ReadOnly,
@@ -65,6 +68,14 @@ pub enum Error {
     /// The bytes are not an ext4 file system.
     #[error("not an ext4 file system: {0}")]
     NotExt4(String),
+    /// The image ends before the file system does.
+    #[error("cut short: the file system has {expected} bytes, the image only {actual}")]
+    CutShort {
+        /// Bytes that the superblock promises.
+        expected: u64,
+        /// Bytes that there are.
+        actual: u64,
+    },
     /// The image's journal holds changes that must be replayed first.
     #[error("the journal needs recovery")]
     NeedsRecovery,
@@ -176,6 +187,7 @@ impl Error {
                     .unwrap_or(5) // EIO
             }
             Error::Exists => 17,                                       // EEXIST
+            Error::OtherProject => 18,                                 // EXDEV
             Error::NotADirectory => 20,                                // ENOTDIR
             Error::IsADirectory => 21,                                 // EISDIR
             Error::InvalidArgument(_) | Error::InvalidOption(_) => 22, // EINVAL
@@ -188,7 +200,7 @@ impl Error {
             Error::NotEmpty => 39,                                     // ENOTEMPTY
             Error::NoAttribute => 61,                                  // ENODATA
             Error::NotSupported(_) | Error::Unsupported(_) => 95,      // EOPNOTSUPP
-            Error::NotExt4(_) => 22,                                   // EINVAL
+            Error::NotExt4(_) | Error::CutShort { .. } => 22,          // EINVAL
             Error::NeedsRecovery | Error::Corrupt(_) => 117,           // EUCLEAN
         }
     }

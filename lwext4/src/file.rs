@@ -109,7 +109,7 @@ impl Fs {
             return Ok(bytes.len());
         }
         let mut done = 0;
-        let mut waited = false;
+        let mut tries = 0;
         while done < bytes.len() {
             let result = {
                 let mut h = self.begin(Credits::MAP)?;
@@ -124,10 +124,7 @@ impl Fs {
             };
             match result {
                 Ok(()) => {}
-                Err(Error::NoSpace) if !waited && self.alloc.waits_for_commit() => {
-                    waited = true;
-                    self.journal.commit_all()?;
-                }
+                Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
                 // What is written stays written; the caller learns of the rest at its next write.
                 Err(Error::NoSpace) if done > 0 => return Ok(done),
                 Err(error) => return Err(error),
@@ -227,7 +224,7 @@ impl Fs {
         }
         if mode == WriteMode::Plain && *done > 0 {
             data.touch(Timestamp::now(), true);
-            clear_suid(data);
+            clear_suid(data, false);
         }
         if grown || mapped || mode == WriteMode::Plain {
             h.store_synced(inode, data, grown || mapped)?;
@@ -421,14 +418,15 @@ impl Fs {
     }
 }
 
-/// Clears setuid, and setgid of a group-executable file.
-pub(crate) fn clear_suid(data: &mut InodeData) {
+/// Clears setuid, and setgid of a group-executable file or, if `any_sgid`, of any. Directories keep
+/// theirs.
+pub(crate) fn clear_suid(data: &mut InodeData, any_sgid: bool) {
     let mode = data.raw.mode();
     let mut clear = mode & 0o4000;
-    if mode & 0o2010 == 0o2010 {
-        clear |= 0o2000;
+    if any_sgid || mode & 0o2010 == 0o2010 {
+        clear |= mode & 0o2000;
     }
-    if clear != 0 && data.raw.file_type() == Some(FileType::Regular) {
+    if clear != 0 && !data.raw.is_dir() {
         data.raw.set_mode(mode & !clear);
     }
 }

@@ -101,9 +101,10 @@ impl Geometry {
         match blocks.checked_mul(u64::from(block_size)) {
             Some(size) if size <= device_size => {}
             Some(size) => {
-                return Err(Error::NotExt4(format!(
-                    "cut short: the file system has {size} bytes, the image only {device_size}"
-                )));
+                return Err(Error::CutShort {
+                    expected: size,
+                    actual: device_size,
+                });
             }
             None => return bad("superblock: block count"),
         }

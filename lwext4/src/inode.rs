@@ -123,17 +123,20 @@ impl InodeData {
             mtime: raw.mtime(),
             ctime: raw.ctime(),
             crtime: raw.crtime(),
-            flags: raw.flags().bits(),
+            flags: raw.flags().bits() & crate::ops::VISIBLE,
             projid: raw.projid(),
         })
     }
 
-    /// Fails unless the inode is a directory.
+    /// Fails unless the inode is a directory with a name: one that was removed has no entries, not
+    /// even blocks that could be read.
     pub fn check_dir(&self) -> Result<()> {
-        if self.raw.is_dir() {
-            Ok(())
-        } else {
+        if !self.raw.is_dir() {
             Err(Error::NotADirectory)
+        } else if self.raw.links_count() == 0 {
+            Err(Error::NotFound)
+        } else {
+            Ok(())
         }
     }
 }

@@ -5,6 +5,7 @@ mod acl;
 mod alloc;
 pub mod attr;
 mod cache;
+pub mod check;
 pub mod device;
 mod dir;
 pub mod error;
@@ -23,6 +24,7 @@ mod volume;
 mod xattr;
 
 pub use attr::*;
+pub use check::{CheckOptions, Problem, ProblemKind, Summary, check};
 pub use device::{BlockDevice, FileDevice, MemDevice};
 pub use error::{Corrupt, Error, Result};
 pub use file::WriteMode;

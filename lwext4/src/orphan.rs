@@ -240,7 +240,7 @@ fn take_slot(h: &mut Handle<'_>, state: &mut State, ino: Ino) -> Result<Option<(
     Ok(Some((*no, slot)))
 }
 
-fn slots(bytes: &[u8]) -> impl Iterator<Item = u32> {
+pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = u32> {
     (0..(bytes.len() - TAIL) / 4).map(move |slot| u32::get(bytes, slot * 4))
 }
 

@@ -126,7 +126,7 @@ fn new_fs(
 }
 
 /// Finds the journal's blocks.
-fn open_journal(
+pub(crate) fn open_journal(
     dev: &Arc<dyn BlockDevice>,
     sb: &Superblock,
     geo: &Geometry,
@@ -355,6 +355,40 @@ impl Volume {
     /// [`Error::NotPermitted`] for immutable and append-only files, [`Error::FileTooBig`].
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         self.fs.setattr(ino, set)
+    }
+
+    /// Sets an inode's flags (`FS_IOC_SETFLAGS`, chattr(1)), given as [`Attr::flags`] shows them. Flags
+    /// that only the file system itself may change stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] for flags that ext4 does not have, or not for this type of file, and
+    /// for changing [how a file maps its blocks](crate::ondisk::inode::InodeFlags::EXTENTS).
+    pub fn set_flags(&self, ino: Ino, flags: u32) -> Result<()> {
+        self.fs.set_flags(ino, flags)
+    }
+
+    /// Puts an inode into a project (`FS_IOC_FSSETXATTR`).
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] unless the image has the feature `project`, or it is the inode's project
+    /// already.
+    pub fn set_project(&self, ino: Ino, project: u32) -> Result<()> {
+        self.fs.set_project(ino, project)
+    }
+
+    /// Notes that a file was read at `now`, as the mount option relatime does it: only if the access
+    /// time is not younger than the last change, or a day old. Nothing happens on a read-only volume,
+    /// and for inodes whose flags say so.
+    pub fn accessed(&self, ino: Ino, now: Timestamp) -> Result<()> {
+        self.fs.accessed(ino, now)
+    }
+
+    /// Sets the file system's label: at most 16 bytes, the first NUL ends it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a longer one.
+    pub fn set_label(&self, label: &[u8]) -> Result<()> {
+        self.fs.set_label(label)
     }
 
     /// Makes a file of any type but symlink. Takes a hold. See `mknod(2)`, `mkdir(2)`.

@@ -63,13 +63,7 @@ fn replace(
         })?;
     in_use::check_kernel(&path, metadata, Access::Write)?;
     let everything = ByteRange { start: 0, len: 0 };
-    in_use::lock(
-        &path,
-        &old,
-        FileId::of(metadata),
-        everything,
-        Access::Write,
-    )?;
+    in_use::lock(&path, &old, FileId::of(metadata), everything, Access::Write)?;
     let device = FileDevice::new(old).map_err(|e| Failure::of(&path, e))?;
     let old_size = lwext4::BlockDevice::size(&device);
     let size = size(args, Some(old_size).filter(|&size| size > 0))?;
@@ -82,7 +76,10 @@ fn replace(
             format!("the device has only {}", human_size(old_size)),
         ));
     }
-    let file = device.file().try_clone().map_err(|e| Failure::of(&path, e))?;
+    let file = device
+        .file()
+        .try_clone()
+        .map_err(|e| Failure::of(&path, e))?;
     let part = FileDevice::part(file, 0, size);
     let options = FormatOptions {
         erase: Erase::Metadata,
@@ -106,7 +103,10 @@ fn new_file(
         .map_err(|error| match error.raw_os_error() {
             Some(libc::EFBIG) => Failure::of(
                 path,
-                format!("the host's file system has no files of {}", human_size(size)),
+                format!(
+                    "the host's file system has no files of {}",
+                    human_size(size)
+                ),
             ),
             _ => Failure::of(path, format!("setting its size: {error}")),
         })?;
@@ -215,7 +215,9 @@ fn temporary_name(path: &Path) -> PathBuf {
 
 fn size(args: &cli::Create, present: Option<u64>) -> Result<u64> {
     args.size.or(present).ok_or_else(|| {
-        Failure::usage("how large is the image to be?").remedy("say so, for example: --size 2G")
+        Failure::of(&args.image, "its size is missing")
+            .remedy("give it, for example: --size 2G")
+            .by_usage()
     })
 }
 
@@ -264,7 +266,7 @@ fn narrow<T: TryFrom<u64>>(what: &str, value: Option<u64>) -> Result<Option<T>> 
 
 fn explain(path: &Path, error: &Error) -> Failure {
     match error {
-        Error::InvalidOption(what) => Failure::usage(what),
+        Error::InvalidOption(what) => Failure::of(path, what).by_usage(),
         _ => Failure::of(path, error),
     }
 }

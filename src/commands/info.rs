@@ -227,11 +227,13 @@ fn state(sb: &Superblock, device_size: u64, block_size: u32, mounted: bool) -> S
 
 fn obstacles(sb: &Superblock) -> Vec<String> {
     let features = sb.features();
-    let known = features.known().filter_map(|feature| match feature.support {
-        Support::ReadWrite => None,
-        Support::ReadOnly(why) => Some(format!("{}: only readable: {why}", feature.name)),
-        Support::Refused(why) => Some(format!("{}: {why}", feature.name)),
-    });
+    let known = features
+        .known()
+        .filter_map(|feature| match feature.support {
+            Support::ReadWrite => None,
+            Support::ReadOnly(why) => Some(format!("{}: only readable: {why}", feature.name)),
+            Support::Refused(why) => Some(format!("{}: {why}", feature.name)),
+        });
     let names = features.names();
     let unknown = names
         .iter()

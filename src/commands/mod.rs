@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod check;
 mod create;
 mod generate;
 mod info;
@@ -19,6 +20,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Mount(args) => mount::run(&args),
         Command::Umount(args) => umount::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Generate(args) => generate::run(&args),
     }
 }

@@ -6,7 +6,8 @@ use crate::session::control::{self, Daemon, Event, Request};
 use crate::session::detach::{Detached, detach};
 use crate::session::in_use::FileId;
 use crate::session::mounts::{self, Mount};
-use crate::session::{holders, mountpoint};
+use crate::session::{aftermath, holders, mountpoint};
+use rustix::process::geteuid;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -69,6 +70,7 @@ fn ask(target: &Path, mut daemon: Daemon, lazy: bool) -> Result<()> {
     let hello = daemon.hello.clone();
     let holders = || holders::of(&hello.mountpoint, hello.mount_device);
     let mut patience = None;
+    let silence = if lazy { SILENCE / 10 } else { SILENCE };
     loop {
         match daemon.next_event(patience) {
             Ok(Some(Event::Closed(None))) => return Ok(()),
@@ -76,15 +78,16 @@ fn ask(target: &Path, mut daemon: Daemon, lazy: bool) -> Result<()> {
                 return Err(Failure::reported(&line, EXIT_FAILED));
             }
             Ok(Some(Event::Busy)) => {
-                return Err(
-                    Failure::of(target, format!("in use by {}", holders::list(&holders())))
-                        .remedy("end them, or take the mount away with --lazy"),
-                );
+                return Err(Failure::of(
+                    target,
+                    format!("in use by {}", holders::list(&holders())),
+                )
+                .remedy("end them, or take the mount away with --lazy"));
             }
             Ok(Some(Event::Failed(line))) => return Err(Failure::reported(&line, EXIT_FAILED)),
-            Ok(Some(Event::Detached)) => patience = Some(SILENCE),
+            Ok(Some(Event::Detached)) => patience = Some(silence),
             Ok(Some(Event::Usage(_))) => {}
-            Ok(None) => return Err(lost_contact(io::ErrorKind::UnexpectedEof.into())),
+            Ok(None) => return aftermath::wait(target, &hello.image),
             Err(error) if is_timeout(&error) => {
                 let holders = holders();
                 if holders.is_empty() {
@@ -107,8 +110,18 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// Takes away a mount whose daemon does not answer: it was killed, or it is another user's.
+/// Takes away a mount whose daemon does not answer: it was killed, or has no socket.
 fn without_daemon(target: &Path, mount: &Mount, lazy: bool) -> Result<()> {
+    let user = geteuid();
+    if let Some(owner) = mount
+        .owner()
+        .filter(|&id| id != user.as_raw() && !user.is_root())
+    {
+        return Err(
+            Failure::of(target, format!("mounted by another user (id {owner})"))
+                .remedy("unmount it as that user, or as root"),
+        );
+    }
     let dead = mountpoint::is_dead(&mount.point);
     match detach(&mount.point, lazy || dead)? {
         Detached::Busy => Err(Failure::of(
@@ -124,10 +137,6 @@ fn without_daemon(target: &Path, mount: &Mount, lazy: bool) -> Result<()> {
             "unmounted, but its daemon had been killed before it could finish",
         )
         .remedy("the last seconds may be missing; the next mount recovers the rest")),
-        Detached::Yes => Err(Failure::of(
-            target,
-            "unmounted, but its daemon could not be asked whether all is written",
-        )
-        .remedy("run liveroot umount as the user who mounted it")),
+        Detached::Yes => aftermath::wait(target, Path::new(&mount.source)),
     }
 }

@@ -1,59 +1,85 @@
-//! The kernel's requests, one method each: translate, call the engine, reply.
+//! The volume as the kernel is shown it: what several kinds of requests share.
 
-use super::translate::{
-    FOREVER, attr_to_kernel, can_be_child, device_from_kernel, errno, generation_to_kernel,
-    ino_from_kernel, no_such_file, time_from_setattr, time_or_now, type_to_kernel,
-};
-use super::{Counters, Kind, Losses, negotiate, rules};
-use lwext4::{Attr, Entry, Error, FileType, Ino, NewFile, SetAttr, Volume, WriteMode};
-use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, Generation,
-    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyBmap,
-    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
-    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
-    WriteFlags,
-};
+use super::caller::Caller;
+use super::rules::{self, Setuid};
+use super::translate::{FOREVER, attr_to_kernel, can_be_child, errno, generation_to_kernel};
+use super::translate::{ino_from_kernel, ino_to_kernel, no_such_file};
+use super::{Counters, Kind, Losses};
+use fuser::{Errno, FileAttr, Generation, INodeNo, Notifier, ReplyAttr, ReplyEmpty, ReplyEntry};
+use fuser::{ReplyWrite, ReplyXattr};
+use lwext4::{Attr, Entry, Error, FileType, Ino, SetAttr, Timestamp, Volume, WriteMode};
 use std::cell::RefCell;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock};
 
 thread_local! {
     /// Where a thread puts what it reads from files, kept from request to request.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The longest piece that one copy_file_range request copies: callers ask again for the rest.
+/// The longest piece that one request copies.
 const LONGEST_COPY: u64 = 16 << 20;
 
 /// A volume as a file system of `fuser`.
 pub struct Face {
-    volume: Arc<Volume>,
-    counters: Arc<Counters>,
-    losses: Arc<Losses>,
+    pub(super) volume: Arc<Volume>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) losses: Arc<Losses>,
+    pub(super) policy: Policy,
+    pub(super) notifier: Arc<OnceLock<Notifier>>,
     block_size: u32,
+}
+
+/// What a mount is asked to do beyond what it must.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Keep access times as relatime does, for what the kernel does not have in its cache.
+    pub access_times: bool,
+    /// Be asked at every open, so that immutable and append-only files refuse to be opened. Else
+    /// the kernel opens by itself, and such files refuse what is written to them.
+    pub asks_open: bool,
 }
 
 impl Face {
     /// Serves `volume`, counts into `counters`, and notes failed delayed writes in `losses`.
-    pub fn new(volume: Arc<Volume>, counters: Arc<Counters>, losses: Arc<Losses>) -> Face {
+    pub fn new(
+        volume: Arc<Volume>,
+        counters: Arc<Counters>,
+        losses: Arc<Losses>,
+        policy: Policy,
+    ) -> Face {
         let block_size = volume.statfs().block_size;
         Face {
             volume,
             counters,
             losses,
+            policy,
+            notifier: Arc::default(),
             block_size,
         }
     }
 
-    fn node(&self, kind: Kind, node: INodeNo) -> Result<Ino, Error> {
+    /// Where the session puts what tells the kernel to drop what it remembers, once there is one.
+    pub fn notifier(&self) -> Arc<OnceLock<Notifier>> {
+        self.notifier.clone()
+    }
+
+    /// Notes that a file was read, if the mount is to keep access times.
+    pub(super) fn accessed(&self, ino: Ino) {
+        if self.policy.access_times
+            && let Err(error) = self.volume.accessed(ino, Timestamp::now())
+        {
+            log::warn!("access time of inode {ino}: {error}");
+        }
+    }
+
+    /// Counts a request, and gives the engine's number for the node that it is about.
+    pub(super) fn node(&self, kind: Kind, node: INodeNo) -> Result<Ino, Error> {
         self.counters.count(kind);
         ino_from_kernel(node).ok_or(Error::NotFound)
     }
 
-    fn entry(&self, reply: ReplyEntry, result: Result<Entry, Error>) {
+    /// Answers with the inode behind a name.
+    pub(super) fn entry(&self, reply: ReplyEntry, result: Result<Entry, Error>) {
         match result {
             Ok(Entry { attr }) if can_be_child(attr.ino) => reply.entry(
                 &FOREVER,
@@ -68,22 +94,109 @@ impl Face {
         }
     }
 
-    fn attr(&self, reply: ReplyAttr, result: Result<Attr, Error>) {
+    /// Answers with attributes.
+    pub(super) fn attr(&self, reply: ReplyAttr, result: Result<Attr, Error>) {
         match result {
             Ok(attr) => reply.attr(&FOREVER, &attr_to_kernel(&attr, self.block_size)),
             Err(error) => reply.error(errno(&error)),
         }
     }
 
-    fn make(&self, reply: ReplyEntry, parent: Result<Ino, Error>, name: &OsStr, new: &NewFile) {
-        self.entry(
-            reply,
-            parent.and_then(|parent| self.volume.create(parent, name.as_bytes(), new)),
-        );
+    /// Attributes and generation for an entry of a directory. The kernel takes no node from `.` and
+    /// `..`, which come without attributes: number and type are enough there.
+    pub(super) fn entry_attr(&self, ino: Ino, attr: Option<&Attr>) -> (FileAttr, Generation) {
+        match attr {
+            Some(attr) => (
+                attr_to_kernel(attr, self.block_size),
+                generation_to_kernel(attr),
+            ),
+            None => {
+                let mut attr = no_such_file();
+                attr.ino = INodeNo(u64::from(ino.0));
+                attr.kind = fuser::FileType::Directory;
+                (attr, Generation(0))
+            }
+        }
+    }
+
+    /// Stores what a program writes past the kernel's cache. The kernel keeps the times all the same.
+    pub(super) fn write_through(
+        &self,
+        ino: Ino,
+        offset: u64,
+        data: &[u8],
+        clear_setuid: Option<Caller>,
+    ) -> Result<usize, Error> {
+        let n = self.volume.write(ino, offset, data, WriteMode::Writeback)?;
+        self.losses.stored(ino, offset, n);
+        if let Some(caller) = clear_setuid {
+            self.set_attr(ino, SetAttr::default(), caller)?;
+        }
+        Ok(n)
+    }
+
+    /// Changes attributes, and clears setuid and setgid as [`rules::setuid_after`] says.
+    pub(super) fn set_attr(
+        &self,
+        ino: Ino,
+        mut set: SetAttr,
+        caller: Caller,
+    ) -> Result<Attr, Error> {
+        let setuid = rules::setuid_after(&set, caller.is_root());
+        if setuid != Setuid::Keeps {
+            let attr = self.volume.getattr(ino)?;
+            let has_any = attr.perm & 0o6000 != 0 && attr.file_type != FileType::Directory;
+            let may = caller.is_root() || caller.uid == attr.uid;
+            if has_any && setuid == Setuid::ClearsForOwner && !may {
+                return Err(Error::NotPermitted("only the owner may clear setuid"));
+            }
+            set.kill_suid = has_any;
+            set.kill_sgid = self.loses_setgid(&attr, caller);
+        }
+        self.volume.setattr(ino, &set)
+    }
+
+    /// Clears setuid and setgid after a change of content that the kernel leaves to the server
+    /// entirely, and tells the kernel, which does not expect the mode to change.
+    pub(super) fn content_changed(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
+        let attr = self.volume.getattr(ino)?;
+        if caller.is_root() || attr.perm & 0o6000 == 0 {
+            return Ok(());
+        }
+        let clear = SetAttr {
+            kill_suid: true,
+            kill_sgid: self.loses_setgid(&attr, caller),
+            ..SetAttr::default()
+        };
+        self.volume.setattr(ino, &clear)?;
+        if let Some(kernel) = self.notifier.get() {
+            // The negative offset leaves the kernel's pages alone. A kernel that has forgotten the
+            // inode needs no telling.
+            let _ = kernel.inval_inode(ino_to_kernel(ino), -1, 0);
+        }
+        Ok(())
+    }
+
+    /// Clears setgid after a change of the access ACL, as a change of mode by such a caller does.
+    pub(super) fn clear_setgid(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
+        let attr = self.volume.getattr(ino)?;
+        if self.loses_setgid(&attr, caller) {
+            let set = SetAttr {
+                perm: Some(attr.perm & !0o2000),
+                ..SetAttr::default()
+            };
+            self.volume.setattr(ino, &set)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a file that `caller` changes loses setgid even where its group may not execute it.
+    pub(super) fn loses_setgid(&self, attr: &Attr, caller: Caller) -> bool {
+        attr.perm & 0o2000 != 0 && !caller.is_root() && !caller.is_in_group(attr.gid)
     }
 
     /// Stores what the kernel hands over from its cache: all of it, or the caller is told.
-    fn write_back(&self, ino: Ino, offset: u64, data: &[u8]) -> Result<usize, Error> {
+    pub(super) fn write_back(&self, ino: Ino, offset: u64, data: &[u8]) -> Result<usize, Error> {
         let mut done = 0;
         while let Some(rest) = data.get(done..).filter(|rest| !rest.is_empty()) {
             let at = offset.saturating_add(done as u64);
@@ -101,7 +214,8 @@ impl Face {
         Ok(done)
     }
 
-    fn copy(&self, from: (Ino, u64), to: (Ino, u64), len: u64) -> Result<usize, Error> {
+    /// Copies a range, or a first part of it: callers ask again for the rest.
+    pub(super) fn copy(&self, from: (Ino, u64), to: (Ino, u64), len: u64) -> Result<usize, Error> {
         with_buffer(1 << 20, |buffer| {
             let mut done = 0;
             let len = usize::try_from(len.min(LONGEST_COPY)).unwrap_or(0);
@@ -119,7 +233,10 @@ impl Face {
                     .volume
                     .write(to.0, into, &buffer[..got], WriteMode::Writeback)
                 {
-                    Ok(n) if n > 0 => done += n,
+                    Ok(n) if n > 0 => {
+                        self.losses.stored(to.0, into, n);
+                        done += n;
+                    }
                     Ok(_) => break,
                     Err(error) if done == 0 => return Err(error),
                     Err(_) => break,
@@ -137,7 +254,7 @@ impl std::fmt::Debug for Face {
 }
 
 /// Runs `work` on `len` bytes of this thread's buffer.
-fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
+pub(super) fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
     BUFFER.with_borrow_mut(|buffer| {
         if buffer.len() < len {
             buffer.resize(len, 0);
@@ -146,14 +263,16 @@ fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
     })
 }
 
-fn done(reply: ReplyEmpty, result: Result<(), Error>) {
+/// Answers with success or an error.
+pub(super) fn done(reply: ReplyEmpty, result: Result<(), Error>) {
     match result {
         Ok(()) => reply.ok(),
         Err(error) => reply.error(errno(&error)),
     }
 }
 
-fn written(reply: ReplyWrite, result: Result<usize, Error>) {
+/// Answers with a number of bytes.
+pub(super) fn written(reply: ReplyWrite, result: Result<usize, Error>) {
     match result {
         // A request is at most 16 MiB long.
         Ok(n) => reply.written(u32::try_from(n).unwrap_or(u32::MAX)),
@@ -162,7 +281,7 @@ fn written(reply: ReplyWrite, result: Result<usize, Error>) {
 }
 
 /// Answers a request for a value: its size when the caller's buffer has none, else all of it.
-fn value(reply: ReplyXattr, size: u32, result: Result<Vec<u8>, Error>) {
+pub(super) fn value(reply: ReplyXattr, size: u32, result: Result<Vec<u8>, Error>) {
     match result {
         Ok(value) => match u32::try_from(value.len()) {
             Ok(len) if size == 0 => reply.size(len),
@@ -170,542 +289,5 @@ fn value(reply: ReplyXattr, size: u32, result: Result<Vec<u8>, Error>) {
             _ => reply.error(Errno::ERANGE),
         },
         Err(error) => reply.error(errno(&error)),
-    }
-}
-
-impl Filesystem for Face {
-    fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        negotiate::ask_for(config)
-    }
-
-    fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let found = self
-            .node(Kind::Lookup, parent)
-            .and_then(|parent| self.volume.lookup(parent, name.as_bytes()));
-        match found {
-            Err(Error::NotFound) => reply.entry(&FOREVER, &no_such_file(), Generation(0)),
-            found => self.entry(reply, found),
-        }
-    }
-
-    fn forget(&self, _req: &Request, ino: INodeNo, nlookup: u64) {
-        if let Ok(ino) = self.node(Kind::Forget, ino)
-            && ino != Ino::ROOT
-        {
-            self.volume.forget(ino, nlookup);
-        }
-    }
-
-    fn getattr(&self, _req: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        let attr = self
-            .node(Kind::Getattr, ino)
-            .and_then(|ino| self.volume.getattr(ino));
-        self.attr(reply, attr);
-    }
-
-    fn setattr(
-        &self,
-        req: &Request,
-        ino: INodeNo,
-        mode: Option<u32>,
-        uid: Option<u32>,
-        gid: Option<u32>,
-        size: Option<u64>,
-        atime: Option<TimeOrNow>,
-        mtime: Option<TimeOrNow>,
-        ctime: Option<SystemTime>,
-        _fh: Option<FileHandle>,
-        _crtime: Option<SystemTime>,
-        _chgtime: Option<SystemTime>,
-        _bkuptime: Option<SystemTime>,
-        _flags: Option<BsdFileFlags>,
-        reply: ReplyAttr,
-    ) {
-        let mut set = SetAttr {
-            perm: mode.map(|mode| (mode & 0o7777) as u16),
-            uid,
-            gid,
-            size,
-            atime: atime.map(time_or_now),
-            mtime: mtime.map(time_or_now),
-            ctime: ctime.map(time_from_setattr),
-            kill_suid: false,
-        };
-        let attr = self.node(Kind::Setattr, ino).and_then(|ino| {
-            if uid.is_some() || gid.is_some() || size.is_some() {
-                let file_type = self.volume.getattr(ino)?.file_type;
-                set.kill_suid = rules::clears_setuid(&set, file_type, req.uid() == 0);
-            }
-            let attr = self.volume.setattr(ino, &set)?;
-            if let Some(size) = size {
-                self.losses.cut(ino, size);
-            }
-            Ok(attr)
-        });
-        self.attr(reply, attr);
-    }
-
-    fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
-        let target = self
-            .node(Kind::Readlink, ino)
-            .and_then(|ino| self.volume.readlink(ino));
-        match target {
-            Ok(target) => reply.data(&target),
-            Err(error) => reply.error(errno(&error)),
-        }
-    }
-
-    fn mknod(
-        &self,
-        req: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        mode: u32,
-        umask: u32,
-        rdev: u32,
-        reply: ReplyEntry,
-    ) {
-        let parent = self.node(Kind::Mknod, parent);
-        let Some(file_type) = FileType::from_mode((mode & 0xF000) as u16) else {
-            return reply.error(Errno::EINVAL);
-        };
-        let device = match file_type {
-            FileType::CharDevice | FileType::BlockDevice => device_from_kernel(rdev),
-            _ => (0, 0),
-        };
-        let new = NewFile {
-            file_type,
-            perm: (mode & 0o7777) as u16,
-            umask: (umask & 0o777) as u16,
-            uid: req.uid(),
-            gid: req.gid(),
-            device,
-        };
-        self.make(reply, parent, name, &new);
-    }
-
-    fn mkdir(
-        &self,
-        req: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        mode: u32,
-        umask: u32,
-        reply: ReplyEntry,
-    ) {
-        let parent = self.node(Kind::Mkdir, parent);
-        let new = NewFile {
-            file_type: FileType::Directory,
-            perm: (mode & 0o7777) as u16,
-            umask: (umask & 0o777) as u16,
-            uid: req.uid(),
-            gid: req.gid(),
-            device: (0, 0),
-        };
-        self.make(reply, parent, name, &new);
-    }
-
-    fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let result = self
-            .node(Kind::Unlink, parent)
-            .and_then(|parent| self.volume.unlink(parent, name.as_bytes()));
-        done(reply, result);
-    }
-
-    fn rmdir(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let result = self
-            .node(Kind::Rmdir, parent)
-            .and_then(|parent| self.volume.rmdir(parent, name.as_bytes()));
-        done(reply, result);
-    }
-
-    fn symlink(
-        &self,
-        req: &Request,
-        parent: INodeNo,
-        link_name: &OsStr,
-        target: &Path,
-        reply: ReplyEntry,
-    ) {
-        let entry = self.node(Kind::Symlink, parent).and_then(|parent| {
-            let (name, target) = (link_name.as_bytes(), target.as_os_str().as_bytes());
-            self.volume
-                .symlink(parent, name, target, req.uid(), req.gid())
-        });
-        self.entry(reply, entry);
-    }
-
-    fn rename(
-        &self,
-        _req: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        newparent: INodeNo,
-        newname: &OsStr,
-        flags: RenameFlags,
-        reply: ReplyEmpty,
-    ) {
-        let result = self.node(Kind::Rename, parent).and_then(|from| {
-            let to = ino_from_kernel(newparent).ok_or(Error::NotFound)?;
-            let mode = rules::rename_mode(flags.bits())
-                .ok_or(Error::InvalidArgument("flags of rename"))?;
-            self.volume
-                .rename(from, name.as_bytes(), to, newname.as_bytes(), mode)
-        });
-        done(reply, result);
-    }
-
-    fn link(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        newparent: INodeNo,
-        newname: &OsStr,
-        reply: ReplyEntry,
-    ) {
-        let entry = self.node(Kind::Link, ino).and_then(|ino| {
-            let parent = ino_from_kernel(newparent).ok_or(Error::NotFound)?;
-            self.volume.link(ino, parent, newname.as_bytes())
-        });
-        self.entry(reply, entry);
-    }
-
-    // The kernel takes ENOSYS as "open without asking" from then on.
-    fn open(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.counters.count(Kind::Open);
-        reply.error(Errno::ENOSYS);
-    }
-
-    // The kernel takes ENOSYS as "use mknod, then open" from then on.
-    fn create(
-        &self,
-        _req: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _mode: u32,
-        _umask: u32,
-        _flags: i32,
-        reply: ReplyCreate,
-    ) {
-        self.counters.count(Kind::Create);
-        reply.error(Errno::ENOSYS);
-    }
-
-    fn opendir(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.counters.count(Kind::Opendir);
-        reply.error(Errno::ENOSYS);
-    }
-
-    // The kernel writes its cache back at close whether or not flush is implemented.
-    fn flush(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _lock_owner: LockOwner,
-        reply: ReplyEmpty,
-    ) {
-        self.counters.count(Kind::Flush);
-        reply.error(Errno::ENOSYS);
-    }
-
-    fn access(&self, _req: &Request, _ino: INodeNo, _mask: AccessFlags, reply: ReplyEmpty) {
-        self.counters.count(Kind::Access);
-        reply.error(Errno::ENOSYS);
-    }
-
-    fn read(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        _fh: FileHandle,
-        offset: u64,
-        size: u32,
-        _flags: OpenFlags,
-        _lock_owner: Option<LockOwner>,
-        reply: ReplyData,
-    ) {
-        let ino = self.node(Kind::Read, ino);
-        with_buffer(size as usize, |buffer| {
-            match ino.and_then(|ino| self.volume.read(ino, offset, buffer)) {
-                Ok(n) => reply.data(buffer.get(..n).unwrap_or(buffer)),
-                Err(error) => reply.error(errno(&error)),
-            }
-        });
-    }
-
-    fn write(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        _fh: FileHandle,
-        offset: u64,
-        data: &[u8],
-        write_flags: WriteFlags,
-        _flags: OpenFlags,
-        _lock_owner: Option<LockOwner>,
-        reply: ReplyWrite,
-    ) {
-        let result = self.node(Kind::Write, ino).and_then(|ino| {
-            if write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
-                return self.write_back(ino, offset, data);
-            }
-            let n = self.volume.write(ino, offset, data, WriteMode::Plain)?;
-            self.losses.stored(ino, offset, n);
-            if write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID) {
-                let kill = SetAttr {
-                    kill_suid: true,
-                    ..SetAttr::default()
-                };
-                self.volume.setattr(ino, &kill)?;
-            }
-            Ok(n)
-        });
-        written(reply, result);
-    }
-
-    fn fsync(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        _fh: FileHandle,
-        datasync: bool,
-        reply: ReplyEmpty,
-    ) {
-        let result = self
-            .node(Kind::Fsync, ino)
-            .and_then(|ino| self.volume.sync_inode(ino, datasync));
-        done(reply, result);
-    }
-
-    fn fsyncdir(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        _fh: FileHandle,
-        datasync: bool,
-        reply: ReplyEmpty,
-    ) {
-        let result = self
-            .node(Kind::Fsyncdir, ino)
-            .and_then(|ino| self.volume.sync_inode(ino, datasync));
-        done(reply, result);
-    }
-
-    fn readdir(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        _fh: FileHandle,
-        offset: u64,
-        mut reply: ReplyDirectory,
-    ) {
-        let result = self.node(Kind::Readdir, ino).and_then(|ino| {
-            self.volume.read_dir(ino, offset, &mut |entry| {
-                let file_type = entry
-                    .file_type
-                    .or_else(|| self.volume.getattr(entry.ino).ok().map(|a| a.file_type))
-                    .unwrap_or(FileType::Regular);
-                let number = INodeNo(u64::from(entry.ino.0));
-                let name = OsStr::from_bytes(entry.name);
-                !reply.add(number, entry.next, type_to_kernel(file_type), name)
-            })
-        });
-        match result {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(errno(&error)),
-        }
-    }
-
-    fn readdirplus(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        _fh: FileHandle,
-        offset: u64,
-        mut reply: ReplyDirectoryPlus,
-    ) {
-        let result = self.node(Kind::Readdirplus, ino).and_then(|ino| {
-            self.volume
-                .read_dir_plus(ino, offset, &mut |entry, attr| {
-                    // The kernel takes no node from "." and "..": number and type are enough there.
-                    let (attr, generation) = match &attr {
-                        Some(attr) => (
-                            attr_to_kernel(attr, self.block_size),
-                            generation_to_kernel(attr),
-                        ),
-                        None => {
-                            let mut attr = no_such_file();
-                            attr.ino = INodeNo(u64::from(entry.ino.0));
-                            attr.kind = fuser::FileType::Directory;
-                            (attr, Generation(0))
-                        }
-                    };
-                    let name = OsStr::from_bytes(entry.name);
-                    !reply.add(attr.ino, entry.next, name, &FOREVER, &attr, generation)
-                })
-        });
-        match result {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(errno(&error)),
-        }
-    }
-
-    fn statfs(&self, _req: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        self.counters.count(Kind::Statfs);
-        let s = self.volume.statfs();
-        reply.statfs(
-            s.blocks,
-            s.free_blocks,
-            s.available_blocks,
-            s.inodes,
-            s.free_inodes,
-            s.block_size,
-            s.name_max,
-            s.block_size,
-        );
-    }
-
-    fn setxattr(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        name: &OsStr,
-        value: &[u8],
-        flags: i32,
-        _position: u32,
-        reply: ReplyEmpty,
-    ) {
-        let result = self.node(Kind::Setxattr, ino).and_then(|ino| {
-            let mode =
-                rules::setxattr_mode(flags).ok_or(Error::InvalidArgument("flags of setxattr"))?;
-            self.volume.setxattr(ino, name.as_bytes(), value, mode)
-        });
-        done(reply, result);
-    }
-
-    fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let found = self
-            .node(Kind::Getxattr, ino)
-            .and_then(|ino| self.volume.getxattr(ino, name.as_bytes()));
-        value(reply, size, found);
-    }
-
-    fn listxattr(&self, _req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        let names = self
-            .node(Kind::Listxattr, ino)
-            .and_then(|ino| self.volume.listxattr(ino));
-        let list = names.map(|names| {
-            names
-                .iter()
-                .flat_map(|name| name.iter().copied().chain([0]))
-                .collect()
-        });
-        value(reply, size, list);
-    }
-
-    fn removexattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let result = self
-            .node(Kind::Removexattr, ino)
-            .and_then(|ino| self.volume.removexattr(ino, name.as_bytes()));
-        done(reply, result);
-    }
-
-    fn ioctl(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _flags: IoctlFlags,
-        _cmd: u32,
-        _in_data: &[u8],
-        _out_size: u32,
-        reply: ReplyIoctl,
-    ) {
-        self.counters.count(Kind::Ioctl);
-        reply.error(Errno::ENOTTY);
-    }
-
-    fn fallocate(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        _fh: FileHandle,
-        offset: u64,
-        length: u64,
-        mode: i32,
-        reply: ReplyEmpty,
-    ) {
-        let result = self.node(Kind::Fallocate, ino).and_then(|ino| {
-            let mode =
-                rules::fallocate_mode(mode).ok_or(Error::NotSupported("this kind of fallocate"))?;
-            self.volume.fallocate(ino, offset, length, mode)
-        });
-        done(reply, result);
-    }
-
-    fn lseek(
-        &self,
-        _req: &Request,
-        ino: INodeNo,
-        _fh: FileHandle,
-        offset: i64,
-        whence: i32,
-        reply: ReplyLseek,
-    ) {
-        let found = self.node(Kind::Lseek, ino).and_then(|ino| {
-            let Ok(offset) = u64::try_from(offset) else {
-                return Ok(None);
-            };
-            match whence {
-                libc::SEEK_DATA => self.volume.seek_data(ino, offset),
-                libc::SEEK_HOLE => self.volume.seek_hole(ino, offset),
-                _ => Err(Error::InvalidArgument("whence of lseek")),
-            }
-        });
-        match found.map(|at| at.and_then(|at| i64::try_from(at).ok())) {
-            Ok(Some(at)) => reply.offset(at),
-            Ok(None) => reply.error(Errno::ENXIO),
-            Err(error) => reply.error(errno(&error)),
-        }
-    }
-
-    fn copy_file_range(
-        &self,
-        _req: &Request,
-        ino_in: INodeNo,
-        _fh_in: FileHandle,
-        offset_in: u64,
-        ino_out: INodeNo,
-        _fh_out: FileHandle,
-        offset_out: u64,
-        len: u64,
-        _flags: CopyFileRangeFlags,
-        reply: ReplyWrite,
-    ) {
-        let result = self.node(Kind::CopyFileRange, ino_in).and_then(|from| {
-            let to = ino_from_kernel(ino_out).ok_or(Error::NotFound)?;
-            self.copy((from, offset_in), (to, offset_out), len)
-        });
-        written(reply, result);
-    }
-
-    fn bmap(&self, _req: &Request, _ino: INodeNo, _blocksize: u32, _idx: u64, reply: ReplyBmap) {
-        self.counters.count(Kind::Other);
-        reply.error(Errno::ENOSYS);
-    }
-
-    fn poll(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _ph: fuser::PollNotifier,
-        _events: fuser::PollEvents,
-        _flags: fuser::PollFlags,
-        reply: ReplyPoll,
-    ) {
-        self.counters.count(Kind::Other);
-        reply.error(Errno::ENOSYS);
     }
 }

@@ -1,17 +1,20 @@
 //! The engine as a FUSE file system: requests in, replies out.
 //!
-//! [`Face`] speaks with the kernel through `fuser`; [`translate`] turns numbers and structures of one
+//! [`Face`] answers the kernel through `fuser`; [`translate`] turns numbers and structures of one
 //! side into those of the other; [`rules`] has what a server must decide itself, in the engine's
 //! types; [`Counters`] counts requests and [`Losses`] remembers writes that failed after the program
 //! that made them had been told that all was well.
 
+mod caller;
 mod counters;
 mod face;
+mod ioctl;
 mod losses;
 mod negotiate;
+mod requests;
 pub mod rules;
 pub mod translate;
 
 pub use counters::{Counters, Kind};
-pub use face::Face;
+pub use face::{Face, Policy};
 pub use losses::Losses;

@@ -1,20 +1,48 @@
 //! What a FUSE server has to decide itself, in the engine's types.
 
-use lwext4::{FallocateMode, FileType, RenameMode, SetAttr, SetXattrMode};
+use lwext4::{FallocateMode, RenameMode, SetAttr, SetXattrMode};
 
-/// Whether a change of attributes must clear setuid and setgid.
+/// What a request for other attributes does to setuid and setgid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setuid {
+    /// Nothing.
+    Keeps,
+    /// Clears them.
+    Clears,
+    /// Clears them if root or the owner asks; others may not ask it of a file that has them.
+    ClearsForOwner,
+}
+
+/// What a change of attributes does to setuid and setgid of what is not a directory.
 ///
 /// The kernel leaves this to the server (`FUSE_HANDLE_KILLPRIV_V2`). It says so by a flag that fuser
-/// does not pass on, so the rule follows `chown(2)` and `truncate(2)`: every change of owner clears
-/// them on what is not a directory, a change of size does unless root asks. A mode that comes along
-/// wins.
-pub fn clears_setuid(asked: &SetAttr, file_type: FileType, by_root: bool) -> bool {
-    let owner_changes = asked.uid.is_some() || asked.gid.is_some();
-    let size_changes = asked.size.is_some() && !by_root;
-    asked.perm.is_none()
-        && file_type != FileType::Directory
-        && file_type != FileType::Symlink
-        && (owner_changes || size_changes)
+/// does not pass on, so the rule goes by what the kernel's calls look like from here:
+///
+/// - `chown(2)` names a user or a group; one that names neither comes as a change time alone.
+/// - `truncate(2)` clears them unless root asks.
+/// - A request without anything is what comes before an `fallocate(2)` or `copy_file_range(2)` that
+///   must clear them.
+/// - A mode that comes along wins.
+pub fn setuid_after(asked: &SetAttr, by_root: bool) -> Setuid {
+    let owner = asked.uid.is_some() || asked.gid.is_some();
+    let size = asked.size.is_some();
+    let times = asked.atime.is_some() || asked.mtime.is_some();
+    if asked.perm.is_some() {
+        Setuid::Keeps
+    } else if owner || (size && !by_root) {
+        Setuid::Clears
+    } else if size || times {
+        Setuid::Keeps
+    } else if asked.ctime.is_some() {
+        Setuid::ClearsForOwner
+    } else {
+        Setuid::Clears
+    }
+}
+
+/// Whether programs may see that a file has the attribute `name`.
+pub fn lists_xattr(name: &[u8], to_root: bool) -> bool {
+    to_root || !name.starts_with(b"trusted.")
 }
 
 /// The mode behind the flags of `renameat2(2)`, or `None` when they make no sense together.
@@ -66,9 +94,17 @@ mod tests {
             uid: Some(1),
             ..SetAttr::default()
         };
-        assert!(clears_setuid(&chown, FileType::Regular, true));
-        assert!(clears_setuid(&chown, FileType::Regular, false));
-        assert!(!clears_setuid(&chown, FileType::Directory, false));
+        assert_eq!(setuid_after(&chown, true), Setuid::Clears);
+        assert_eq!(setuid_after(&chown, false), Setuid::Clears);
+    }
+
+    #[test]
+    fn a_change_to_the_same_owner_clears_setuid_for_who_may() {
+        let chown = SetAttr {
+            ctime: Some(lwext4::Timestamp::default()),
+            ..SetAttr::default()
+        };
+        assert_eq!(setuid_after(&chown, false), Setuid::ClearsForOwner);
     }
 
     #[test]
@@ -77,8 +113,13 @@ mod tests {
             size: Some(0),
             ..SetAttr::default()
         };
-        assert!(clears_setuid(&truncate, FileType::Regular, false));
-        assert!(!clears_setuid(&truncate, FileType::Regular, true));
+        assert_eq!(setuid_after(&truncate, false), Setuid::Clears);
+        assert_eq!(setuid_after(&truncate, true), Setuid::Keeps);
+    }
+
+    #[test]
+    fn a_request_for_nothing_clears_setuid() {
+        assert_eq!(setuid_after(&SetAttr::default(), true), Setuid::Clears);
     }
 
     #[test]
@@ -88,16 +129,24 @@ mod tests {
             perm: Some(0o4755),
             ..SetAttr::default()
         };
-        assert!(!clears_setuid(&both, FileType::Regular, false));
+        assert_eq!(setuid_after(&both, false), Setuid::Keeps);
     }
 
     #[test]
     fn times_alone_clear_nothing() {
         let touch = SetAttr {
             mtime: Some(lwext4::Timestamp::default()),
+            ctime: Some(lwext4::Timestamp::default()),
             ..SetAttr::default()
         };
-        assert!(!clears_setuid(&touch, FileType::Regular, false));
+        assert_eq!(setuid_after(&touch, false), Setuid::Keeps);
+    }
+
+    #[test]
+    fn only_root_sees_trusted_attributes() {
+        assert!(lists_xattr(b"trusted.overlay.opaque", true));
+        assert!(!lists_xattr(b"trusted.overlay.opaque", false));
+        assert!(lists_xattr(b"user.trusted.x", false));
     }
 
     #[test]

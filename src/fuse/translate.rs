@@ -1,7 +1,7 @@
 //! Numbers and structures of the kernel's protocol, as the engine has them, and back.
 
-use lwext4::{Attr, Error, FileType, Ino, Timestamp};
 use fuser::{Errno, FileAttr, Generation, INodeNo, TimeOrNow};
+use lwext4::{Attr, Error, FileType, Ino, Timestamp};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long the kernel may remember what it was told: liveroot is the only writer, so for ever (136
@@ -15,6 +15,14 @@ pub fn ino_from_kernel(node: INodeNo) -> Option<Ino> {
         1 => Some(Ino::ROOT),
         0 | 2 => None,
         other => u32::try_from(other).ok().map(Ino),
+    }
+}
+
+/// The kernel's number for an inode: [`ino_from_kernel`] backwards.
+pub fn ino_to_kernel(ino: Ino) -> INodeNo {
+    match ino {
+        Ino::ROOT => INodeNo(1),
+        other => INodeNo(u64::from(other.0)),
     }
 }
 
@@ -151,6 +159,8 @@ mod tests {
     fn the_root_has_two_numbers_and_others_one() {
         assert_eq!(ino_from_kernel(INodeNo(1)), Some(Ino::ROOT));
         assert_eq!(ino_from_kernel(INodeNo(2)), None);
+        assert_eq!(ino_to_kernel(Ino::ROOT), INodeNo(1));
+        assert_eq!(ino_to_kernel(Ino(11)), INodeNo(11));
         assert_eq!(ino_from_kernel(INodeNo(11)), Some(Ino(11)));
         assert_eq!(ino_from_kernel(INodeNo(1 << 32)), None);
         assert!(!can_be_child(Ino(1)) && !can_be_child(Ino(2)) && can_be_child(Ino(11)));

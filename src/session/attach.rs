@@ -64,12 +64,17 @@ pub struct Attachment<'a> {
 /// The kernel or `fusermount3` refused, or there is no `fusermount3`.
 pub fn attach(what: &Attachment<'_>, device: File) -> Result<OwnedFd> {
     if !geteuid().is_root() {
-        return through_fusermount(what);
+        if what.flags.suid == Some(true) || what.flags.dev == Some(true) {
+            return Err(
+                Failure::usage("only root mounts with suid or dev").remedy("leave the option out")
+            );
+        }
+        return through_fusermount(what, false);
     }
     match by_system_call(what, &device) {
         Ok(()) => Ok(device.into()),
         // Root without the right to mount: in a container, say.
-        Err(Errno::PERM) => through_fusermount(what),
+        Err(Errno::PERM) => through_fusermount(what, true),
         Err(errno) => Err(Failure::of(
             what.point,
             format!("mounting: {}", io::Error::from(errno)),
@@ -80,8 +85,9 @@ pub fn attach(what: &Attachment<'_>, device: File) -> Result<OwnedFd> {
 fn by_system_call(what: &Attachment<'_>, device: &File) -> Result<(), Errno> {
     let mut flags = Ms::empty();
     flags.set(Ms::RDONLY, what.flags.read_only);
-    flags.set(Ms::NOSUID, !what.flags.suid);
-    flags.set(Ms::NODEV, !what.flags.dev);
+    flags.set(Ms::NOSUID, what.flags.suid == Some(false));
+    flags.set(Ms::NODEV, what.flags.dev == Some(false));
+    flags.set(Ms::NOATIME, !what.flags.access_times);
     flags.set(Ms::NOEXEC, what.flags.noexec);
     flags.set(Ms::SYNCHRONOUS, what.flags.sync);
     flags.set(Ms::DIRSYNC, what.flags.dirsync);
@@ -98,13 +104,13 @@ fn by_system_call(what: &Attachment<'_>, device: &File) -> Result<(), Errno> {
     mount(what.source, what.point, FS_TYPE, flags, data.as_c_str())
 }
 
-fn through_fusermount(what: &Attachment<'_>) -> Result<OwnedFd> {
+fn through_fusermount(what: &Attachment<'_>, by_root: bool) -> Result<OwnedFd> {
     let (ours, theirs) =
         UnixStream::pair().map_err(|e| Failure::new(format!("making a socket: {e}")))?;
     // The program sends the descriptor over the socket that it finds as its standard input.
     let child = Command::new(FUSERMOUNT)
         .arg("-o")
-        .arg(fusermount_options(what))
+        .arg(fusermount_options(what, by_root))
         .arg("--")
         .arg(what.point)
         .env("_FUSE_COMMFD", "0")
@@ -120,15 +126,21 @@ fn through_fusermount(what: &Attachment<'_>) -> Result<OwnedFd> {
         .map_err(|e| Failure::new(format!("waiting for {FUSERMOUNT}: {e}")))?;
     match received {
         Ok(Some(connection)) if output.status.success() => Ok(connection),
-        _ => Err(explain(what.point, &String::from_utf8_lossy(&output.stderr))),
+        _ => Err(explain(
+            what.point,
+            &String::from_utf8_lossy(&output.stderr),
+        )),
     }
 }
 
 /// Why `fusermount3` could not be run.
 pub fn no_fusermount(point: &Path, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::NotFound {
-        Failure::of(point, format!("{FUSERMOUNT} is not installed, and only root mounts without it"))
-            .remedy("install the package fuse3")
+        Failure::of(
+            point,
+            format!("{FUSERMOUNT} is not installed, and only root mounts without it"),
+        )
+        .remedy("install the package fuse3")
     } else {
         Failure::of(point, format!("running {FUSERMOUNT}: {error}"))
     }
@@ -136,7 +148,14 @@ pub fn no_fusermount(point: &Path, error: &io::Error) -> Failure {
 
 fn explain(point: &Path, said: &str) -> Failure {
     let said = said.trim().trim_start_matches("fusermount3: ");
-    let failure = Failure::of(point, if said.is_empty() { "fusermount3 failed" } else { said });
+    let failure = Failure::of(
+        point,
+        if said.is_empty() {
+            "fusermount3 failed"
+        } else {
+            said
+        },
+    );
     if said.contains("user_allow_other") {
         failure.remedy("add that line to /etc/fuse.conf, or leave --allow-other out")
     } else if said.contains("no write access") || said.contains("not owned by") {
@@ -146,7 +165,7 @@ fn explain(point: &Path, said: &str) -> Failure {
     }
 }
 
-fn fusermount_options(what: &Attachment<'_>) -> OsString {
+fn fusermount_options(what: &Attachment<'_>, by_root: bool) -> OsString {
     let flags = what.flags;
     let mut options = b"subtype=liveroot,default_permissions".to_vec();
     for (on, option) in [
@@ -154,6 +173,10 @@ fn fusermount_options(what: &Attachment<'_>) -> OsString {
         (flags.noexec, ",noexec"),
         (flags.sync, ",sync"),
         (flags.dirsync, ",dirsync"),
+        (!flags.access_times, ",noatime"),
+        // Without these two, it takes nosuid and nodev.
+        (by_root && flags.suid != Some(false), ",suid"),
+        (by_root && flags.dev != Some(false), ",dev"),
         (what.allow_other, ",allow_other"),
     ] {
         if on {
@@ -214,8 +237,8 @@ mod tests {
             allow_other: true,
         };
         assert_eq!(
-            fusermount_options(&what),
-            r"subtype=liveroot,default_permissions,ro,allow_other,fsname=/a\,b\\c"
+            fusermount_options(&what, false),
+            r"subtype=liveroot,default_permissions,ro,noatime,allow_other,fsname=/a\,b\\c"
         );
     }
 }

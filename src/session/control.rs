@@ -80,11 +80,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The stream failed, or the line is not what it should be.
 pub fn receive<T: DeserializeOwned>(stream: &mut BufReader<UnixStream>) -> io::Result<Option<T>> {
     let mut line = Vec::new();
-    stream.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    stream
+        .by_ref()
+        .take(LONGEST_LINE)
+        .read_until(b'\n', &mut line)?;
     if line.is_empty() {
         return Ok(None);
     }
-    serde_json::from_slice(&line).map(Some).map_err(io::Error::other)
+    serde_json::from_slice(&line)
+        .map(Some)
+        .map_err(io::Error::other)
 }
 
 /// Sends one line.
@@ -143,11 +148,16 @@ pub fn find(wanted: impl Fn(&Hello) -> bool) -> Vec<Daemon> {
     let mut found = Vec::new();
     for directory in searched_directories() {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            if entry.path().extension().is_some_and(|e| e == "sock")
-                && let Ok(daemon) = Daemon::connect(&entry.path())
-                && wanted(&daemon.hello)
-            {
-                found.push(daemon);
+            if entry.path().extension().is_none_or(|e| e != "sock") {
+                continue;
+            }
+            match Daemon::connect(&entry.path()) {
+                Ok(daemon) if wanted(&daemon.hello) => found.push(daemon),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    // Its daemon was killed.
+                    let _ = fs::remove_file(entry.path());
+                }
+                _ => {}
             }
         }
     }
@@ -156,7 +166,10 @@ pub fn find(wanted: impl Fn(&Hello) -> bool) -> Vec<Daemon> {
 
 /// Where daemons of this user put their sockets: the first of these that works.
 fn own_directories() -> Vec<PathBuf> {
-    let uid = geteuid().as_raw();
+    let uid = outer_uid(
+        geteuid().as_raw(),
+        &fs::read_to_string("/proc/self/uid_map").unwrap_or_default(),
+    );
     let mut directories = Vec::new();
     if uid == 0 {
         directories.push(PathBuf::from("/run/liveroot"));
@@ -167,6 +180,25 @@ fn own_directories() -> Vec<PathBuf> {
     directories.push(PathBuf::from(format!("/run/user/{uid}/liveroot")));
     directories.push(PathBuf::from(format!("/tmp/liveroot-{uid}")));
     directories
+}
+
+/// The user id outside of the user namespace that this process is in: there, and in another namespace
+/// of the same user, it is the same directory.
+fn outer_uid(uid: u32, uid_map: &str) -> u32 {
+    let ranges = uid_map.lines().filter_map(|line| {
+        let mut numbers = line.split_ascii_whitespace().map(str::parse::<u32>);
+        Some((
+            numbers.next()?.ok()?,
+            numbers.next()?.ok()?,
+            numbers.next()?.ok()?,
+        ))
+    });
+    for (inside, outside, count) in ranges {
+        if let Some(offset) = uid.checked_sub(inside).filter(|&offset| offset < count) {
+            return outside.saturating_add(offset);
+        }
+    }
+    uid
 }
 
 /// Where to look for daemons: one's own, and for root everybody's.
@@ -214,16 +246,15 @@ impl Socket {
         // Containers may share the directory and not the process ids.
         for attempt in 0..100 {
             let path = directory.join(format!("{pid}-{attempt}.sock"));
-            match UnixListener::bind(&path) {
-                Ok(listener) => return Ok(Socket { listener, path }),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    if UnixStream::connect(&path).is_err() {
-                        // Its daemon was killed. The name is taken with the next attempt.
-                        let _ = fs::remove_file(&path);
-                    }
-                }
-                Err(error) => return Err(error),
+            if path.exists() && UnixStream::connect(&path).is_ok() {
+                continue;
             }
+            // A socket that refuses is taken for dead, so its name appears when it listens already.
+            let unseen = path.with_extension("new");
+            let _ = fs::remove_file(&unseen);
+            let listener = UnixListener::bind(&unseen)?;
+            fs::rename(&unseen, &path)?;
+            return Ok(Socket { listener, path });
         }
         Err(io::ErrorKind::AddrInUse.into())
     }
@@ -338,6 +369,14 @@ mod tests {
         assert_eq!(fs::metadata(&private).unwrap().mode() & 0o777, 0o700);
         std::os::unix::fs::symlink(&private, dir.path().join("link")).unwrap();
         assert!(make_private(&dir.path().join("link")).is_err());
+    }
+
+    #[test]
+    fn a_user_is_known_outside_of_its_namespace() {
+        assert_eq!(outer_uid(1000, "0 0 4294967295\n"), 1000);
+        assert_eq!(outer_uid(0, "0 1000 1\n1 100000 65536\n"), 1000);
+        assert_eq!(outer_uid(5, "0 1000 1\n1 100000 65536\n"), 100_004);
+        assert_eq!(outer_uid(7, ""), 7);
     }
 
     #[test]

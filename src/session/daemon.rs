@@ -7,17 +7,17 @@ use super::image::{self, Image};
 use super::mounts::{self, Device};
 use super::options::Settings;
 use super::{log as messages, mountpoint, stats, verdict};
-use lwext4::Volume;
 use crate::failure::{Failure, Result};
-use crate::fuse::{Counters, Face, Losses};
+use crate::fuse::{Counters, Face, Losses, Policy};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
+use lwext4::Volume;
 use rustix::process::{Pid, WaitOptions, geteuid, setsid, waitpid};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
@@ -36,8 +36,7 @@ pub fn mount(mut settings: Settings) -> Result<()> {
         return Serving::start(&settings)?.until_closed(&settings);
     }
     sys::close_inherited();
-    let (reader, writer) =
-        io::pipe().map_err(|e| Failure::new(format!("making a pipe: {e}")))?;
+    let (reader, writer) = io::pipe().map_err(|e| Failure::new(format!("making a pipe: {e}")))?;
     match sys::fork().map_err(|e| Failure::new(format!("starting a process: {e}")))? {
         Fork::Parent(pid) => {
             drop(writer);
@@ -164,7 +163,13 @@ impl Serving {
         let volume = Arc::new(volume);
         let counters = Arc::new(Counters::default());
         let losses = Arc::new(Losses::default());
-        let face = Face::new(volume.clone(), counters.clone(), losses.clone());
+        let face = {
+            let policy = Policy {
+                access_times: settings.flags.access_times,
+                asks_open: settings.asks_open,
+            };
+            Face::new(volume.clone(), counters.clone(), losses.clone(), policy)
+        };
         let attachment = Attachment {
             point: &point,
             source: settings.source.as_deref().unwrap_or(path.as_os_str()),
@@ -271,6 +276,11 @@ impl Serving {
     fn on_signal(&mut self) {
         if self.detached {
             if self.device.is_none_or(|device| !abort(device)) {
+                // It cannot be cut off, so make sure that little is lost if the next signal kills.
+                let synced = self.volume.as_ref().map(|volume| volume.sync());
+                if let Some(Err(error)) = synced {
+                    log::error!("{}: {error}", self.given.display());
+                }
                 log::warn!("{}: still in use; waiting", self.given.display());
             }
             return;
@@ -294,9 +304,14 @@ impl Serving {
         let ours = mounts::at(&self.point)?.is_some_and(|mount| Some(mount.device) == self.device);
         if self.detached || !ours {
             // Somebody was faster, or has mounted something else over it.
-            if mounts::all()?.iter().any(|mount| Some(mount.device) == self.device) {
-                return Err(Failure::of(&self.point, "something else is mounted over it")
-                    .remedy("unmount that first"));
+            if mounts::all()?
+                .iter()
+                .any(|mount| Some(mount.device) == self.device)
+            {
+                return Err(
+                    Failure::of(&self.point, "something else is mounted over it")
+                        .remedy("unmount that first"),
+                );
             }
             return Ok(Detached::Yes);
         }
@@ -333,8 +348,9 @@ fn connect(
     let mut config = Config::default();
     config.n_threads = Some(settings.threads);
     config.clone_fd = true;
+    let notifier = face.notifier();
     // The kernel lets in only whom the mount options say: no second check here.
-    Session::from_fd(face, connection, SessionACL::All, config).map_err(|error| {
+    let session = Session::from_fd(face, connection, SessionACL::All, config).map_err(|error| {
         let _ = detach(point, true);
         if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) {
             Failure::of(point, "this kernel's FUSE cannot enforce ACLs")
@@ -342,7 +358,10 @@ fn connect(
         } else {
             Failure::of(point, format!("connecting to the kernel: {error}"))
         }
-    })
+    })?;
+    // A new session's place is empty.
+    let _ = notifier.set(session.notifier());
+    Ok(session)
 }
 
 /// Listens for `liveroot umount`. Without a directory for the socket the mount works all the same.

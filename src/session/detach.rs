@@ -3,7 +3,7 @@
 use super::attach::FUSERMOUNT;
 use crate::failure::{Failure, Result};
 use rustix::io::Errno;
-use rustix::mount::{UnmountFlags, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -62,5 +62,10 @@ fn through_fusermount(point: &Path, lazy: bool) -> Result<Detached> {
 /// Ends the connection to the kernel of the FUSE file system with this device: its users get errors
 /// from then on. Returns whether the kernel let us.
 pub fn abort((_, minor): super::mounts::Device) -> bool {
-    std::fs::write(format!("/sys/fs/fuse/connections/{minor}/abort"), "1").is_ok()
+    let control = "/sys/fs/fuse/connections";
+    let file = format!("{control}/{minor}/abort");
+    let aborted = || std::fs::write(&file, "1").is_ok();
+    // Where no service manager runs, nobody may have mounted the control file system.
+    aborted()
+        || (mount("fusectl", control, "fusectl", MountFlags::empty(), None).is_ok() && aborted())
 }

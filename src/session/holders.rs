@@ -70,13 +70,19 @@ pub fn list(holders: &[Holder]) -> String {
 
 fn what_it_has(process: &Path, device: Device) -> Option<&'static str> {
     let is_there = |path: &Path| device_of(path) == Some(device);
-    for (link, has) in [("cwd", "working directory"), ("root", "root directory"), ("exe", "program")]
-    {
+    for (link, has) in [
+        ("cwd", "working directory"),
+        ("root", "root directory"),
+        ("exe", "program"),
+    ] {
         if is_there(&process.join(link)) {
             return Some(has);
         }
     }
-    let mut descriptors = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+    let mut descriptors = fs::read_dir(process.join("fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
     if descriptors.any(|fd| is_there(&fd.path())) {
         return Some("open file");
     }

@@ -4,9 +4,9 @@ use super::in_use::{self, FileId};
 use super::options::Place;
 use super::partition::{self, Partition};
 use super::sniff;
-use lwext4::Error;
 use crate::failure::{Failure, Result};
 use crate::sys::{Access, ByteRange};
+use lwext4::Error;
 use lwext4::{BlockDevice, FileDevice};
 use std::fs::File;
 use std::io;
@@ -58,10 +58,7 @@ pub fn open(path: &Path, place: Place, access: Access) -> Result<Image> {
         )));
     }
     let range = find(path, place, &disk)?;
-    let file = disk
-        .file()
-        .try_clone()
-        .map_err(|e| Failure::of(path, e))?;
+    let file = disk.file().try_clone().map_err(|e| Failure::of(path, e))?;
     Ok(Image {
         given: path.to_owned(),
         path: absolute,
@@ -79,9 +76,7 @@ fn explain_open(path: &Path, access: Access, error: &io::Error) -> Failure {
             "make one: liveroot create {} --size 1G",
             path.display()
         )),
-        Some(libc::EACCES | libc::EPERM | libc::EROFS)
-            if access == Access::Write && readable() =>
-        {
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) if access == Access::Write && readable() => {
             Failure::of(path, format!("not writable ({error})"))
                 .remedy("make it writable, or look at it with --read-only")
         }
@@ -158,6 +153,11 @@ pub fn human_size(bytes: u64) -> String {
 }
 
 impl Image {
+    /// Where the file system starts in the file, in bytes.
+    pub fn start(&self) -> u64 {
+        self.range.start
+    }
+
     /// Makes sure that nobody else writes the image, or for [`Access::Write`] that nobody has it, as
     /// long as it is open.
     ///
@@ -189,6 +189,8 @@ impl Image {
                     .remedy("choose one with --partition NUMBER");
                 }
                 match sniff::name(&*self.device) {
+                    Some(sniff::EXT4) => failure(error.to_string())
+                        .remedy("get a complete copy of the image, or repair it with e2fsck"),
                     Some(name) => failure(format!("not an ext4 image, but {name}")),
                     None => failure(error.to_string())
                         .remedy("make an image with: liveroot create FILE --size 1G"),
@@ -197,6 +199,8 @@ impl Image {
             Error::Unsupported(_) if access == Access::Write => {
                 failure(error.to_string()).remedy("try to look at it with --read-only")
             }
+            Error::CutShort { .. } => failure(error.to_string())
+                .remedy("get the whole image; e2fsck mends only what is there"),
             Error::Corrupt(_) => {
                 failure(error.to_string()).remedy(format!("repair it: e2fsck -f {path}"))
             }

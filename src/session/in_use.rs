@@ -114,13 +114,16 @@ pub fn check_kernel(path: &Path, metadata: &Metadata, access: Access) -> Result<
 }
 
 fn loop_device(id: FileId, access: Access) -> Option<PathBuf> {
-    fs::read_dir("/sys/block").ok()?.flatten().find_map(|entry| {
-        let sysfs = entry.path();
-        let backing = fs::read_to_string(sysfs.join("loop/backing_file")).ok()?;
-        let metadata = fs::metadata(backing.trim_end_matches('\n')).ok()?;
-        let read_only = fs::read_to_string(sysfs.join("ro")).is_ok_and(|ro| ro.trim() == "1");
-        let harmless = access == Access::Read && read_only;
-        (FileId::of(&metadata) == id && !harmless)
-            .then(|| Path::new("/dev").join(entry.file_name()))
-    })
+    fs::read_dir("/sys/block")
+        .ok()?
+        .flatten()
+        .find_map(|entry| {
+            let sysfs = entry.path();
+            let backing = fs::read_to_string(sysfs.join("loop/backing_file")).ok()?;
+            let metadata = fs::metadata(backing.trim_end_matches('\n')).ok()?;
+            let read_only = fs::read_to_string(sysfs.join("ro")).is_ok_and(|ro| ro.trim() == "1");
+            let harmless = access == Access::Read && read_only;
+            (FileId::of(&metadata) == id && !harmless)
+                .then(|| Path::new("/dev").join(entry.file_name()))
+        })
 }

@@ -6,9 +6,10 @@
 //! serves it, from the fork to the verdict.
 //!
 //! Unmounting: [`control`] is how `liveroot umount` finds the daemon and hears its verdict;
-//! [`detach`] takes the mount away; [`holders`] names the processes in the way; [`mounts`] reads the
+//! [`aftermath`] is what can be said without it; [`detach`] takes the mount away; [`holders`] names the processes in the way; [`mounts`] reads the
 //! kernel's mount table.
 
+pub mod aftermath;
 pub mod attach;
 pub mod control;
 pub mod daemon;

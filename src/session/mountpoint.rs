@@ -24,8 +24,10 @@ pub fn check(path: &Path) -> Result<PathBuf> {
         } else {
             let source = mount.source.to_string_lossy().into_owned();
             return Err(
-                Failure::of(path, format!("{source} is already mounted here"))
-                    .remedy(format!("unmount it first: liveroot umount {}", path.display())),
+                Failure::of(path, format!("{source} is already mounted here")).remedy(format!(
+                    "unmount it first: liveroot umount {}",
+                    path.display()
+                )),
             );
         }
     }
@@ -65,7 +67,12 @@ mod tests {
         assert_eq!(check(dir.path()), Ok(dir.path().canonicalize().unwrap()));
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert!(check(&file).unwrap_err().to_string().contains("not a directory"));
+        assert!(
+            check(&file)
+                .unwrap_err()
+                .to_string()
+                .contains("not a directory")
+        );
         let missing = dir.path().join("missing");
         let error = check(&missing).unwrap_err().to_string();
         assert!(error.contains("no such directory; make it"), "{error}");

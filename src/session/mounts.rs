@@ -135,7 +135,11 @@ pub fn absolute(path: &Path) -> std::io::Result<PathBuf> {
 
 /// Whether `path` is below `dir` (and not `dir` itself).
 pub fn is_below(path: &Path, dir: &Path) -> bool {
-    path != dir && path.as_os_str().as_bytes().starts_with(dir.as_os_str().as_bytes())
+    path != dir
+        && path
+            .as_os_str()
+            .as_bytes()
+            .starts_with(dir.as_os_str().as_bytes())
         && path.starts_with(dir)
 }
 

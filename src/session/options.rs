@@ -1,8 +1,8 @@
 //! What a mount is to be like, from the flags and `-o` options of the command line.
 
 use crate::cli;
-use lwext4::{Durability, FsyncMode, OpenOptions};
 use crate::failure::{Failure, Result};
+use lwext4::{Durability, FsyncMode, OpenOptions};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -25,16 +25,18 @@ pub enum Place {
 pub struct MountFlags {
     /// Nothing may be changed.
     pub read_only: bool,
-    /// Setuid and setgid bits and file capabilities take effect.
-    pub suid: bool,
-    /// Device files open devices.
-    pub dev: bool,
+    /// Whether setuid and setgid bits and file capabilities take effect; `None`: on root's mounts.
+    pub suid: Option<bool>,
+    /// Whether device files open devices; `None`: on root's mounts.
+    pub dev: Option<bool>,
     /// Programs may not be executed.
     pub noexec: bool,
     /// Writes wait for the disk.
     pub sync: bool,
     /// Changes of directories wait for the disk.
     pub dirsync: bool,
+    /// Access times are kept, as relatime does it.
+    pub access_times: bool,
 }
 
 /// Everything that `liveroot mount` was told.
@@ -58,6 +60,8 @@ pub struct Settings {
     pub stats: Option<PathBuf>,
     /// What the mount table shows as the source, instead of the image's path.
     pub source: Option<OsString>,
+    /// Whether every open is a request: see [`Policy::asks_open`](crate::fuse::Policy::asks_open).
+    pub asks_open: bool,
     /// What the engine is told.
     pub engine: OpenOptions,
 }
@@ -83,6 +87,7 @@ impl Settings {
             threads: default_threads(),
             stats: None,
             source: None,
+            asks_open: false,
             engine: OpenOptions::default(),
         };
         let mut places = 0;
@@ -130,14 +135,19 @@ impl Settings {
         match (name.as_str(), text.as_deref()) {
             ("ro", None) => self.flags.read_only = true,
             ("rw", None) => self.flags.read_only = false,
-            ("suid", None) => self.flags.suid = true,
-            ("nosuid", None) => self.flags.suid = false,
-            ("dev", None) => self.flags.dev = true,
-            ("nodev", None) => self.flags.dev = false,
+            ("suid", None) => self.flags.suid = Some(true),
+            ("nosuid", None) => self.flags.suid = Some(false),
+            ("dev", None) => self.flags.dev = Some(true),
+            ("nodev", None) => self.flags.dev = Some(false),
             ("exec", None) => self.flags.noexec = false,
             ("noexec", None) => self.flags.noexec = true,
             ("sync", None) => self.flags.sync = true,
             ("async", None) => self.flags.sync = false,
+            ("relatime" | "atime", None) => self.flags.access_times = true,
+            ("noatime", None) => self.flags.access_times = false,
+            ("open", Some("ask")) => self.asks_open = true,
+            ("open", Some("free")) => self.asks_open = false,
+            ("open", Some(_)) => return Err(bad(option, "ask or free")),
             ("dirsync", None) => self.flags.dirsync = true,
             ("allow_other", None) => self.allow_other = Some(true),
             ("no_allow_other", None) => self.allow_other = Some(false),
@@ -183,21 +193,47 @@ impl Settings {
     }
 }
 
-/// Options that fstab or mount(8) hand to every file system and that change nothing here: access
-/// times are only ever set on demand, the kernel always checks permissions, and a file needs no loop
-/// device.
+/// Options that fstab or mount(8) hand to every file system and that change nothing here: the kernel
+/// always checks permissions, and a file needs no loop device.
 fn says_nothing(name: &str) -> bool {
     name.is_empty()
         || name.starts_with("x-")
         || name.starts_with("X-")
         || matches!(
             name,
-            "defaults" | "auto" | "noauto" | "nofail" | "fail" | "user" | "nouser" | "users"
-                | "owner" | "noowner" | "group" | "nogroup" | "_netdev" | "comment" | "silent" | "loud"
-                | "atime" | "noatime" | "relatime" | "norelatime" | "nodiratime" | "diratime"
-                | "lazytime" | "nolazytime" | "iversion" | "noiversion" | "mand" | "nomand"
-                | "default_permissions" | "acl" | "user_xattr" | "subtype" | "loop" | "background"
-                | "uhelper" | "helper"
+            "defaults"
+                | "auto"
+                | "noauto"
+                | "nofail"
+                | "fail"
+                | "user"
+                | "nouser"
+                | "users"
+                | "owner"
+                | "noowner"
+                | "group"
+                | "nogroup"
+                | "_netdev"
+                | "comment"
+                | "silent"
+                | "loud"
+                | "norelatime"
+                | "nodiratime"
+                | "diratime"
+                | "lazytime"
+                | "nolazytime"
+                | "iversion"
+                | "noiversion"
+                | "mand"
+                | "nomand"
+                | "default_permissions"
+                | "acl"
+                | "user_xattr"
+                | "subtype"
+                | "loop"
+                | "background"
+                | "uhelper"
+                | "helper"
         )
 }
 
@@ -266,12 +302,17 @@ mod tests {
             "rw,noauto,user,noexec,nosuid,nodev,x-systemd.automount,_netdev,comment=hello",
         ])
         .unwrap();
-        assert!(settings.flags.noexec && !settings.flags.suid && !settings.flags.read_only);
+        assert!(
+            settings.flags.noexec
+                && settings.flags.suid == Some(false)
+                && !settings.flags.read_only
+        );
     }
 
     #[test]
     fn the_engine_hears_its_options() {
-        let settings = parse(&["-o", "ro,norecovery,durability=process", "-o", "commit=30"]).unwrap();
+        let settings =
+            parse(&["-o", "ro,norecovery,durability=process", "-o", "commit=30"]).unwrap();
         assert!(settings.engine.read_only && settings.engine.norecovery);
         assert_eq!(settings.engine.durability, Durability::Process);
         assert_eq!(settings.engine.commit_interval, Duration::from_secs(30));
@@ -279,6 +320,32 @@ mod tests {
             parse(&["-o", "fsync=ignore"]).unwrap().engine.fsync,
             FsyncMode::Ignore
         );
+    }
+
+    #[test]
+    fn setuid_and_devices_are_the_mounters_choice() {
+        assert_eq!(parse(&[]).unwrap().flags.suid, None);
+        let flags = parse(&["-o", "nosuid,dev"]).unwrap().flags;
+        assert_eq!((flags.suid, flags.dev), (Some(false), Some(true)));
+    }
+
+    #[test]
+    fn access_times_are_kept_on_demand() {
+        assert!(!parse(&[]).unwrap().flags.access_times);
+        assert!(parse(&["-o", "relatime"]).unwrap().flags.access_times);
+        assert!(
+            !parse(&["-o", "relatime,noatime"])
+                .unwrap()
+                .flags
+                .access_times
+        );
+    }
+
+    #[test]
+    fn opens_are_asked_on_demand() {
+        assert!(parse(&["-o", "open=ask"]).unwrap().asks_open);
+        assert!(!parse(&["-o", "open=ask,open=free"]).unwrap().asks_open);
+        assert!(parse(&["-o", "open=maybe"]).is_err());
     }
 
     #[test]

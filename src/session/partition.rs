@@ -164,7 +164,9 @@ fn read_logical(
         }
         record = base.saturating_add(next.start);
     }
-    Err(TableError::Broken("the chain of logical partitions has no end"))
+    Err(TableError::Broken(
+        "the chain of logical partitions has no end",
+    ))
 }
 
 /// Reads the table at the disk's start, else the copy at its end, for sectors of 512 and 4,096 bytes.
@@ -177,7 +179,9 @@ fn read_gpt(disk: &dyn BlockDevice) -> Result<Vec<Partition>, TableError> {
             }
         }
     }
-    Err(TableError::Broken("the GPT's checksums are wrong, also in its copy"))
+    Err(TableError::Broken(
+        "the GPT's checksums are wrong, also in its copy",
+    ))
 }
 
 fn read_gpt_at(
@@ -188,7 +192,7 @@ fn read_gpt_at(
     let Some(at) = lba.checked_mul(sector_size) else {
         return Ok(None);
     };
-    let mut header = sector(disk, at).map_or_else(|_| [0; 512], |bytes| bytes);
+    let mut header = sector(disk, at).unwrap_or([0; 512]);
     let header_len = le32(&header, 12) as usize;
     if &header[..8] != b"EFI PART" || !(92..=512).contains(&header_len) {
         return Ok(None);
@@ -349,10 +353,7 @@ mod tests {
         let Some(disk) = disk("gpt_keeps_numbers_and_names", script) else {
             return;
         };
-        assert_eq!(
-            places(&disk),
-            [(1, MIB, 4 * MIB), (3, 10 * MIB, 4 * MIB)]
-        );
+        assert_eq!(places(&disk), [(1, MIB, 4 * MIB), (3, 10 * MIB, 4 * MIB)]);
         let table = read_table(&disk).unwrap();
         assert_eq!(table[0].kind, "EFI system");
         assert_eq!(table[1].kind, "Linux, \"root\"");

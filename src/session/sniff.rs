@@ -2,16 +2,43 @@
 
 use lwext4::BlockDevice;
 
+/// The name of what should be an ext4 image after all: it has the magic number.
+pub const EXT4: &str = "a damaged ext4 image";
+
 /// (byte in the file, what is there, what that makes the file).
 const SIGNATURES: &[(u64, &[u8], &str)] = &[
-    (0, b"QFI\xfb", "a qcow2 disk (convert it: qemu-img convert -O raw)"),
-    (0, b"KDMV", "a VMDK disk (convert it: qemu-img convert -O raw)"),
-    (0, b"vhdxfile", "a VHDX disk (convert it: qemu-img convert -O raw)"),
-    (0, b"conectix", "a VHD disk (convert it: qemu-img convert -O raw)"),
-    (0, b"\x3a\xff\x26\xed", "an Android sparse image (convert it: simg2img)"),
+    (
+        0,
+        b"QFI\xfb",
+        "a qcow2 disk (convert it: qemu-img convert -O raw)",
+    ),
+    (
+        0,
+        b"KDMV",
+        "a VMDK disk (convert it: qemu-img convert -O raw)",
+    ),
+    (
+        0,
+        b"vhdxfile",
+        "a VHDX disk (convert it: qemu-img convert -O raw)",
+    ),
+    (
+        0,
+        b"conectix",
+        "a VHD disk (convert it: qemu-img convert -O raw)",
+    ),
+    (
+        0,
+        b"\x3a\xff\x26\xed",
+        "an Android sparse image (convert it: simg2img)",
+    ),
     (0, b"\x1f\x8b", "compressed with gzip (unpack it: gunzip)"),
     (0, b"\xfd7zXZ\0", "compressed with xz (unpack it: unxz)"),
-    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd (unpack it: unzstd)"),
+    (
+        0,
+        b"\x28\xb5\x2f\xfd",
+        "compressed with zstd (unpack it: unzstd)",
+    ),
     (0, b"BZh", "compressed with bzip2 (unpack it: bunzip2)"),
     (0, b"PK\x03\x04", "a zip archive"),
     (0, b"hsqs", "a squashfs image"),
@@ -19,7 +46,11 @@ const SIGNATURES: &[(u64, &[u8], &str)] = &[
     (0, b"LUKS\xba\xbe", "encrypted with LUKS"),
     (0, b"\x7fELF", "a program"),
     (3, b"NTFS    ", "an NTFS image"),
-    (257, b"ustar", "a tar archive (create an image and unpack it there)"),
+    (
+        257,
+        b"ustar",
+        "a tar archive (create an image and unpack it there)",
+    ),
     (512, b"LABELONE", "an LVM physical volume"),
     (1024, b"\xe2\xe1\xf5\xe0", "an EROFS image"),
     (1024, b"\x10\x20\xf5\xf2", "an F2FS image"),
@@ -53,6 +84,10 @@ mod tests {
 
     #[test]
     fn signatures_fit_the_buffer() {
-        assert!(SIGNATURES.iter().all(|(_, signature, _)| signature.len() <= 10));
+        assert!(
+            SIGNATURES
+                .iter()
+                .all(|(_, signature, _)| signature.len() <= 10)
+        );
     }
 }

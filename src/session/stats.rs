@@ -20,13 +20,16 @@ pub fn write(path: &Path, counters: &Counters) -> Result<()> {
         "requests_total": counters.total(),
         "peak_rss_kib": peak_rss_kib(),
     });
-    fs::write(path, format!("{text:#}\n")).map_err(|e| Failure::of(path, format!("writing statistics: {e}")))
+    fs::write(path, format!("{text:#}\n"))
+        .map_err(|e| Failure::of(path, format!("writing statistics: {e}")))
 }
 
 /// The most memory that this process had at once, in KiB (`VmHWM`, proc_pid_status(5)).
 fn peak_rss_kib() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 

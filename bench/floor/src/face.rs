@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, FileType,
-    Filesystem, FopenFlags, Generation, INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenFlags,
-    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty,
-    ReplyEntry, ReplyIoctl, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request,
-    TimeOrNow, WriteFlags,
+    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
+    INodeNo, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyData, ReplyDirectory,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
 };
 
+use crate::change::Change;
 use crate::config::Protocol;
 use crate::node::{Body, NewNode};
 use crate::stats::{Kind, Stats};
@@ -24,9 +24,6 @@ use crate::wire;
 /// Nobody else changes the tree, so what the kernel was told stays true: a ttl without end.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 const GENERATION: Generation = Generation(0);
-
-/// The longest extended attribute that the kernel passes on.
-const XATTR_SIZE_MAX: usize = 65536;
 
 /// The in-memory filesystem.
 #[derive(Debug)]
@@ -151,34 +148,16 @@ impl Filesystem for Floor {
             Ok(node) => node,
             Err(errno) => return reply.error(errno),
         };
-        let mut state = node.state.write();
-        let now = SystemTime::now();
-        let attr = &mut state.attr;
-        if (uid.is_some() || gid.is_some()) && attr.kind == FileType::RegularFile {
-            attr.perm = wire::without_setid(attr.perm);
-        }
-        if let Some(mode) = mode {
-            attr.perm = (mode & 0o7777) as u16;
-        }
-        attr.uid = uid.unwrap_or(attr.uid);
-        attr.gid = gid.unwrap_or(attr.gid);
-        if let Some(time) = atime {
-            attr.atime = wire::time(time, now);
-        }
-        if let Some(time) = mtime {
-            attr.mtime = wire::time(time, now);
-        }
-        attr.ctime = ctime.map_or(now, wire::system_time);
-        if let Some(size) = size {
-            attr.size = size;
-            if mtime.is_none() {
-                attr.mtime = now;
-            }
-            if let Body::File(data) = &mut state.body {
-                data.truncate(size);
-            }
-        }
-        reply.attr(&FOREVER, &state.attr);
+        let change = Change {
+            mode,
+            uid,
+            gid,
+            size,
+            atime,
+            mtime,
+            ctime,
+        };
+        reply.attr(&FOREVER, &node.state.write().change(&change));
     }
 
     fn readlink(&self, _req: &Request, ino: INodeNo, reply: ReplyData) {
@@ -297,21 +276,6 @@ impl Filesystem for Floor {
         }
     }
 
-    fn create(
-        &self,
-        _req: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _mode: u32,
-        _umask: u32,
-        _flags: i32,
-        reply: ReplyCreate,
-    ) {
-        // MKNOD does the same and needs no RELEASE later.
-        self.stats.count(Kind::Create);
-        reply.error(Errno::ENOSYS);
-    }
-
     fn read(
         &self,
         _req: &Request,
@@ -358,47 +322,14 @@ impl Filesystem for Floor {
             Ok(node) => node,
             Err(errno) => return reply.error(errno),
         };
-        let mut state = node.state.write();
-        if write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID) {
-            state.attr.perm = wire::without_setid(state.attr.perm);
+        match node.state.write().write(offset, data, write_flags) {
+            Ok(()) => reply.written(data.len() as u32),
+            Err(errno) => reply.error(errno),
         }
-        if !write_flags.contains(WriteFlags::FUSE_WRITE_CACHE) {
-            state.touch();
-        }
-        let Body::File(contents) = &mut state.body else {
-            return reply.error(Errno::EISDIR);
-        };
-        contents.write(offset, data);
-        state.attr.size = state.attr.size.max(offset + data.len() as u64);
-        reply.written(data.len() as u32);
-    }
-
-    fn flush(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _lock_owner: LockOwner,
-        reply: ReplyEmpty,
-    ) {
-        self.stats.count(Kind::Flush);
-        reply.error(Errno::ENOSYS);
     }
 
     fn fsync(&self, _req: &Request, _i: INodeNo, _f: FileHandle, _data: bool, reply: ReplyEmpty) {
         self.stats.count(Kind::Fsync);
-        reply.ok();
-    }
-
-    fn fsyncdir(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _datasync: bool,
-        reply: ReplyEmpty,
-    ) {
-        self.stats.count(Kind::Fsyncdir);
         reply.ok();
     }
 
@@ -474,26 +405,11 @@ impl Filesystem for Floor {
         reply: ReplyEmpty,
     ) {
         self.stats.count(Kind::Setxattr);
-        let node = match self.tree.node(ino.0) {
-            Ok(node) => node,
-            Err(errno) => return reply.error(errno),
-        };
-        let mut state = node.state.write();
-        let there = state.xattrs.contains_key(name.as_bytes());
-        if flags & libc::XATTR_CREATE != 0 && there {
-            return reply.error(Errno::EEXIST);
-        }
-        if flags & libc::XATTR_REPLACE != 0 && !there {
-            return reply.error(Errno::NO_XATTR);
-        }
-        if value.len() > XATTR_SIZE_MAX {
-            return reply.error(Errno::E2BIG);
-        }
-        state
-            .xattrs
-            .insert(name.as_bytes().to_vec(), value.to_vec());
-        state.attr.ctime = SystemTime::now();
-        reply.ok();
+        let set = self.tree.node(ino.0).and_then(|node| {
+            let mut state = node.state.write();
+            state.set_xattr(name.as_bytes(), value, flags)
+        });
+        reply_empty(reply, set);
     }
 
     fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
@@ -542,71 +458,11 @@ impl Filesystem for Floor {
         reply: ReplyEmpty,
     ) {
         self.stats.count(Kind::Fallocate);
-        let zeroes = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_ZERO_RANGE;
-        if mode & !(zeroes | libc::FALLOC_FL_KEEP_SIZE) != 0 {
-            return reply.error(Errno::EOPNOTSUPP);
-        }
-        let result = self.tree.node(ino.0).map(|node| {
+        let result = self.tree.node(ino.0).and_then(|node| {
             let mut state = node.state.write();
-            if mode & libc::FALLOC_FL_KEEP_SIZE == 0 {
-                state.attr.size = state.attr.size.max(offset.saturating_add(length));
-            }
-            if let (true, Body::File(data)) = (mode & zeroes != 0, &mut state.body) {
-                data.punch(offset, length);
-            }
-            state.touch();
+            state.fallocate(offset, length, mode)
         });
         reply_empty(reply, result);
-    }
-
-    fn access(&self, _req: &Request, _ino: INodeNo, _mask: AccessFlags, reply: ReplyEmpty) {
-        self.stats.count(Kind::Access);
-        reply.error(Errno::ENOSYS);
-    }
-
-    fn lseek(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _offset: i64,
-        _whence: i32,
-        reply: ReplyLseek,
-    ) {
-        self.stats.count(Kind::Lseek);
-        reply.error(Errno::ENOSYS);
-    }
-
-    fn ioctl(
-        &self,
-        _req: &Request,
-        _ino: INodeNo,
-        _fh: FileHandle,
-        _flags: IoctlFlags,
-        _cmd: u32,
-        _in_data: &[u8],
-        _out_size: u32,
-        reply: ReplyIoctl,
-    ) {
-        self.stats.count(Kind::Ioctl);
-        reply.error(Errno::ENOSYS);
-    }
-
-    fn copy_file_range(
-        &self,
-        _req: &Request,
-        _ino_in: INodeNo,
-        _fh_in: FileHandle,
-        _offset_in: u64,
-        _ino_out: INodeNo,
-        _fh_out: FileHandle,
-        _offset_out: u64,
-        _len: u64,
-        _flags: CopyFileRangeFlags,
-        reply: ReplyWrite,
-    ) {
-        self.stats.count(Kind::CopyFileRange);
-        reply.error(Errno::ENOSYS);
     }
 }
 

@@ -1,6 +1,7 @@
 //! An in-memory FUSE filesystem, as fast as one on fuser can be, spoken to as liveroot is: the yardstick for what
 //! FUSE itself costs. The distance from here is the engine's; the rest is the kernel's.
 
+mod change;
 mod config;
 mod data;
 mod face;

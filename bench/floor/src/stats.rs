@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 macro_rules! kinds {
     ($($kind:ident),* $(,)?) => {
-        /// The kinds of request that are told apart, named as in the FUSE protocol.
+        /// The kinds of request that are told apart, named as in the FUSE protocol. What is refused with ENOSYS comes once.
         #[allow(missing_docs)]
         #[derive(Clone, Copy, Debug)]
         pub enum Kind { $($kind),* }
@@ -30,23 +30,16 @@ kinds!(
     Open,
     Read,
     Write,
-    Flush,
     Fsync,
     Opendir,
     Readdir,
     Readdirplus,
-    Fsyncdir,
     Statfs,
     Setxattr,
     Getxattr,
     Listxattr,
     Removexattr,
-    Access,
-    Create,
     Fallocate,
-    Lseek,
-    Ioctl,
-    CopyFileRange,
 );
 
 /// One counter a kind of request, and the bytes of file contents moved.

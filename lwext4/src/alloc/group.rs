@@ -8,6 +8,7 @@ use crate::journal::Handle;
 use crate::ondisk::checksum::crc32c;
 use crate::ondisk::features::{Compat, Incompat, RoCompat};
 use crate::ondisk::group_desc::{self, BLOCK_UNINIT, GroupDesc, INODE_UNINIT};
+use crate::ondisk::superblock;
 use crate::types::{BlockNo, GroupNo};
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub(super) struct Group {
 }
 
 /// Whether a group starts with a copy of the superblock.
-fn has_super(geo: &Geometry, group: GroupNo) -> bool {
+pub(crate) fn has_super(geo: &Geometry, group: GroupNo) -> bool {
     let n = group.0;
     if n == 0 {
         return true;
@@ -78,15 +79,17 @@ pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
 }
 
 /// The block that holds a group's descriptor, and the byte in it.
-fn desc_place(geo: &Geometry, group: GroupNo) -> (BlockNo, usize) {
+pub(crate) fn desc_place(geo: &Geometry, group: GroupNo) -> (BlockNo, usize) {
     let per_block = geo.block_size / u32::from(geo.desc_size);
     let (index, within) = (group.0 / per_block, group.0 % per_block);
     let at = within as usize * usize::from(geo.desc_size);
+    // The primary superblock's block: the second one of 1 KiB, even where clusters start at block 0.
+    let superblock = superblock::OFFSET >> geo.block_bits;
     let block = if geo.features.incompat.contains(Incompat::META_BG) && index >= geo.first_meta_bg {
         let first = GroupNo(index * per_block);
-        geo.group_start(first).0 + u64::from(has_super(geo, first))
+        geo.group_start(first).0.max(superblock) + u64::from(has_super(geo, first))
     } else {
-        geo.first_data_block + 1 + u64::from(index)
+        superblock + 1 + u64::from(index)
     };
     (BlockNo(block), at)
 }
@@ -232,7 +235,8 @@ impl Group {
         let start = geo.group_start(self.no).0;
         let len = geo.group_len(self.no);
         let mut used = vec![(0, base_blocks(geo, self.no).min(len))];
-        let table_len = geo.inodes_per_group * u32::from(geo.inode_size) / geo.block_size;
+        let table_len =
+            u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
         for (at, count) in [
             (self.desc.block_bitmap, 1),
             (self.desc.inode_bitmap, 1),
@@ -240,7 +244,7 @@ impl Group {
         ] {
             // With flex_bg they may be in other groups, or cross into the next one.
             let first = at.0.max(start);
-            let end = (at.0 + u64::from(count)).min(start + u64::from(len));
+            let end = (at.0 + count).min(start + u64::from(len));
             if first < end {
                 used.push(((first - start) as u32, (end - first) as u32));
             }

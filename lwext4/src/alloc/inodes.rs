@@ -86,7 +86,8 @@ impl Allocator {
         self.initialise_table(h, &mut group, index)?;
         group.mark_inode(h, index, true)?;
         group.desc.free_inodes -= 1;
-        group.desc.used_dirs += u32::from(is_dir);
+        // 32 bits of the image's own, which count nothing here.
+        group.desc.used_dirs = group.desc.used_dirs.saturating_add(u32::from(is_dir));
         if geo.has_group_csum() {
             let unused = geo.inodes_per_group - (index + 1);
             group.desc.itable_unused = group.desc.itable_unused.min(unused);
@@ -139,7 +140,7 @@ impl Allocator {
                 .into());
         }
         group.mark_inode(h, index, false)?;
-        group.desc.free_inodes += 1;
+        group.desc.free_inodes = group.desc.free_inodes.saturating_add(1);
         if is_dir {
             group.desc.used_dirs = group.desc.used_dirs.saturating_sub(1);
         }

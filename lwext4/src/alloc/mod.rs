@@ -8,7 +8,7 @@ mod blocks;
 mod group;
 mod inodes;
 
-pub(crate) use group::base_blocks;
+pub(crate) use group::{base_blocks, desc_place, has_super};
 
 use crate::cache::Block;
 use crate::error::Result;

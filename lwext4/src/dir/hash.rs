@@ -19,7 +19,7 @@ pub(crate) enum Algorithm {
 }
 
 /// Computes the hashes of one directory's names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hasher {
     algorithm: Algorithm,
     unsigned: bool,

@@ -23,8 +23,9 @@ use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::ondisk::dirent::{self, Entry};
 use crate::types::{FileBlock, FileType};
+use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// The first position that is not `.`'s or `..`'s.
 const FIRST: u64 = 2;
@@ -131,10 +132,45 @@ fn read_htree(
 struct Item {
     /// The position, before names that share it are moved apart.
     position: u64,
-    /// Which of the leaves.
+    /// Which of the batch's leaves.
     leaf: u32,
     /// The byte in the leaf.
     at: u32,
+}
+
+/// The names of a leaf in their order: the next call of a reader needs them again.
+struct Sorted {
+    /// The bytes that were sorted. Blocks that are referred to are not changed in place: as long as
+    /// the pointer is the same, the bytes are.
+    leaf: Weak<Vec<u8>>,
+    hasher: Hasher,
+    items: Vec<Item>,
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Sorted>> = const { RefCell::new(None) };
+}
+
+/// The key of positions' second half.
+static KEY: OnceLock<RandomState> = OnceLock::new();
+
+/// The live names of a leaf but the dots, in the order of their positions.
+fn sort(leaf: &[u8], hasher: Hasher) -> Vec<Item> {
+    let key = KEY.get_or_init(RandomState::new);
+    let mut items: Vec<Item> = dirent::entries(leaf)
+        .filter(|entry| entry.ino.0 != 0 && !entry.is_dot())
+        .map(|entry| {
+            let hash = hasher.hash(entry.name).major >> 1;
+            let second = key.hash_one(entry.name) as u32;
+            Item {
+                position: u64::from(hash) << 32 | u64::from(second),
+                leaf: 0,
+                at: entry.at as u32,
+            }
+        })
+        .collect();
+    items.sort_unstable_by_key(|item| item.position);
+    items
 }
 
 /// The names of one leaf, and of leaves before it that end in a hash which goes on in this one.
@@ -166,29 +202,29 @@ impl<'a> Batch<'a> {
 
     /// Takes in the names of a leaf whose hashes are between `low` and `high`.
     fn take_leaf(&mut self, at: FileBlock, low: u32, high: Option<u32>) -> Result<()> {
-        static KEY: OnceLock<RandomState> = OnceLock::new();
-        let key = KEY.get_or_init(RandomState::new);
         let bytes = self.blocks.leaf(at)?.bytes();
-        let leaf = self.leaves.len() as u32;
-        for entry in dirent::entries(&bytes) {
-            if entry.ino.0 == 0 || entry.is_dot() {
-                continue;
-            }
-            let hash = self.hasher.hash(entry.name).major;
-            if !in_range(hash, low, high) {
-                // Its position would not be behind those read before: reading might never end.
+        let sorted = LAST.take().filter(|last| {
+            std::ptr::eq(last.leaf.as_ptr(), Arc::as_ptr(&bytes)) && last.hasher == self.hasher
+        });
+        let sorted = sorted.unwrap_or_else(|| Sorted {
+            leaf: Arc::downgrade(&bytes),
+            hasher: self.hasher,
+            items: sort(&bytes, self.hasher),
+        });
+        let items = &sorted.items;
+        for end in [items.first(), items.last()].into_iter().flatten() {
+            if !in_range((end.position >> 32 << 1) as u32, low, high) {
+                // Positions would not be behind those read before: reading might never end.
                 return Err(self.blocks.corrupt("name in the wrong block of an htree"));
             }
-            if hash >> 1 >= self.start {
-                self.items.push(Item {
-                    position: u64::from(hash >> 1) << 32
-                        | u64::from(key.hash_one(entry.name) as u32),
-                    leaf,
-                    at: entry.at as u32,
-                });
-            }
         }
+        let leaf = self.leaves.len() as u32;
+        let start = u64::from(self.start) << 32;
+        let wanted = items.partition_point(|item| item.position < start);
+        let wanted = items.iter().skip(wanted);
+        self.items.extend(wanted.map(|item| Item { leaf, ..*item }));
         self.leaves.push(bytes);
+        LAST.set(Some(sorted));
         Ok(())
     }
 

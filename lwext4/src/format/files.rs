@@ -1,15 +1,15 @@
 //! The files of a new file system: root, lost+found, and the inodes that only the file system itself
 //! uses.
 
-use super::dir_block;
 use super::layout::Layout;
 use super::map::Map;
 use crate::error::{Error, Result};
 use crate::ondisk::Le;
 use crate::ondisk::checksum::crc32c;
+use crate::ondisk::dirent::{self, Packer};
 use crate::ondisk::features::{Compat, Incompat};
 use crate::ondisk::inode::{InodeFlags, RawInode, owner_seed};
-use crate::types::{Ino, Timestamp};
+use crate::types::{FileType, Ino, Timestamp};
 
 const BAD_BLOCKS: Ino = Ino(1);
 const LOST_FOUND: Ino = Ino(super::geometry::FIRST_INO);
@@ -92,16 +92,25 @@ impl Files<'_, '_> {
         self.finish(ino, RawInode::new(size, 0));
     }
 
+    /// A block with entries for directories; without entries, a free block.
     fn directory_block(&self, owner: Ino, entries: &[(Ino, &[u8])]) -> Vec<u8> {
         let geometry = self.layout.geometry;
-        dir_block::encode(
-            entries,
-            geometry.block_size as usize,
-            geometry.features.incompat.contains(Incompat::FILETYPE),
-            geometry
-                .metadata_csum()
-                .then(|| owner_seed(self.seed, owner, 0)),
-        )
+        let typed = geometry.features.incompat.contains(Incompat::FILETYPE);
+        let file_type = if typed {
+            FileType::Directory.to_dirent()
+        } else {
+            0
+        };
+        let mut bytes = vec![0; geometry.block_size as usize];
+        let mut packer = Packer::new(&mut bytes, geometry.metadata_csum());
+        for (ino, name) in entries {
+            // The few entries of a new directory fit any block.
+            packer.push(name, *ino, file_type);
+        }
+        if geometry.metadata_csum() {
+            dirent::seal_leaf(&mut bytes, owner_seed(self.seed, owner, 0));
+        }
+        bytes
     }
 
     /// The root directory, with the entry for lost+found, which is still to be made.

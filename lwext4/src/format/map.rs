@@ -3,16 +3,10 @@
 use super::layout::Layout;
 use crate::error::{Error, Result};
 use crate::ondisk::Le;
-use crate::ondisk::checksum::crc32c;
+use crate::ondisk::extent::{self, Entry, Extent, Index, MAX_WRITTEN};
 use crate::ondisk::features::Incompat;
+use crate::types::{BlockNo, FileBlock};
 use std::ops::Range;
-
-/// The most blocks that one initialised extent maps.
-const MAX_EXTENT: u64 = 32768;
-const EXTENT_MAGIC: u16 = 0xF30A;
-/// Bytes of an extent node's header, and of each entry.
-const ENTRY: usize = 12;
-const ROOT_ENTRIES: usize = 4;
 
 /// A file's blocks and the map to them.
 #[derive(Debug)]
@@ -59,51 +53,28 @@ impl Map {
     }
 }
 
-/// An extent, or an index entry when `len` is `None`.
-struct Entry {
-    logical: u32,
-    physical: u64,
-    len: Option<u16>,
-}
-
-fn write_node(bytes: &mut [u8], max: usize, depth: u16, entries: &[Entry]) {
-    EXTENT_MAGIC.put(bytes, 0);
-    (entries.len() as u16).put(bytes, 2);
-    (max as u16).put(bytes, 4);
-    depth.put(bytes, 6);
-    for (i, entry) in entries.iter().enumerate() {
-        let at = ENTRY * (i + 1);
-        let (lo, hi) = (entry.physical as u32, (entry.physical >> 32) as u16);
-        entry.logical.put(bytes, at);
-        match entry.len {
-            Some(len) => {
-                len.put(bytes, at + 4);
-                hi.put(bytes, at + 6);
-                lo.put(bytes, at + 8);
-            }
-            None => {
-                lo.put(bytes, at + 4);
-                hi.put(bytes, at + 8);
-            }
-        }
-    }
+/// A node with as many of `entries` as it has room for, which the caller has counted.
+fn write_node(bytes: &mut [u8], depth: u16, entries: &[Entry]) {
+    extent::init(bytes, depth);
+    extent::replace(bytes, 0, 0, entries);
 }
 
 fn extents(layout: &mut Layout<'_>, goal: u64, count: u64, owner_seed: u32) -> Result<Map> {
     let data = layout.take(goal, count)?;
     let mut leaves = Vec::new();
-    let mut logical: u64 = 0;
+    let mut at: u64 = 0;
     for run in &data {
-        let mut physical = run.start;
-        while physical < run.end {
-            let len = (run.end - physical).min(MAX_EXTENT);
-            leaves.push(Entry {
-                logical: u32::try_from(logical).map_err(|_| Error::FileTooBig)?,
-                physical,
-                len: Some(len as u16),
+        let mut start = run.start;
+        while start < run.end {
+            let len = (run.end - start).min(u64::from(MAX_WRITTEN)) as u32;
+            leaves.push(Extent {
+                at: FileBlock(u32::try_from(at).map_err(|_| Error::FileTooBig)?),
+                len,
+                start: BlockNo(start),
+                unwritten: false,
             });
-            logical += len;
-            physical += len;
+            at += u64::from(len);
+            start += u64::from(len);
         }
     }
     let mut map = Map {
@@ -112,37 +83,37 @@ fn extents(layout: &mut Layout<'_>, goal: u64, count: u64, owner_seed: u32) -> R
         data,
         extents: true,
     };
-    if leaves.len() <= ROOT_ENTRIES {
-        write_node(&mut map.root, ROOT_ENTRIES, 0, &leaves);
+    let root_entries = extent::capacity(map.root.len());
+    let encode = |leaves: &[Extent]| leaves.iter().map(Extent::encode).collect::<Vec<_>>();
+    if leaves.len() <= root_entries {
+        write_node(&mut map.root, 0, &encode(&leaves));
         return Ok(map);
     }
     let block_size = layout.geometry.block_size as usize;
-    let per_node = (block_size - ENTRY) / ENTRY;
     // The map goes right before the data, where that is free.
     let before = map
         .data
         .first()
         .map_or(0, |run| run.start.saturating_sub(1));
     let mut indexes = Vec::new();
-    for entries in leaves.chunks(per_node) {
+    for leaves in leaves.chunks(extent::capacity(block_size)) {
         let block = layout.take(before, 1)?.first().map_or(0, |run| run.start);
         let mut bytes = vec![0; block_size];
-        write_node(&mut bytes, per_node, 0, entries);
+        write_node(&mut bytes, 0, &encode(leaves));
         if layout.geometry.metadata_csum() {
-            let tail = ENTRY * (per_node + 1);
-            crc32c(owner_seed, &bytes[..tail]).put(&mut bytes, tail);
+            extent::seal_node(&mut bytes, owner_seed);
         }
-        indexes.push(Entry {
-            logical: entries.first().map_or(0, |entry| entry.logical),
-            physical: block,
-            len: None,
-        });
+        let index = Index {
+            at: leaves.first().map_or(FileBlock(0), |extent| extent.at),
+            child: BlockNo(block),
+        };
+        indexes.push(index.encode());
         map.nodes.push((block, bytes));
     }
-    if indexes.len() > ROOT_ENTRIES {
+    if indexes.len() > root_entries {
         return Err(Error::FileTooBig);
     }
-    write_node(&mut map.root, ROOT_ENTRIES, 1, &indexes);
+    write_node(&mut map.root, 1, &indexes);
     Ok(map)
 }
 

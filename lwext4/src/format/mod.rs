@@ -5,7 +5,6 @@
 //! Inode tables, unused bitmaps and the journal are left as the zeroes that the device holds (or gets
 //! by [`BlockDevice::punch`]), so the work follows from the number of flex groups and not of blocks.
 
-mod dir_block;
 mod files;
 mod geometry;
 mod layout;

@@ -96,11 +96,6 @@ impl Log {
         })
     }
 
-    /// The journal underneath.
-    pub(crate) fn file(&self) -> &Arc<JournalFile> {
-        &self.file
-    }
-
     /// Blocks that the log holds in all.
     pub(crate) fn capacity(&self) -> u32 {
         self.ring.end - self.ring.start
@@ -126,11 +121,13 @@ impl Log {
     }
 
     /// The oldest transaction that is not checkpointed.
+    #[cfg(test)]
     pub(crate) fn oldest(&self) -> Option<TxnId> {
         self.state.lock().live.front().map(|txn| txn.tid)
     }
 
     /// Whether an earlier error stopped the log.
+    #[cfg(test)]
     pub(crate) fn is_poisoned(&self) -> bool {
         self.state.lock().poisoned
     }

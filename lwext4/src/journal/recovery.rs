@@ -84,11 +84,13 @@ impl Recovery {
     }
 
     /// The last transaction in the log, if there is one.
+    #[cfg(test)]
     pub(crate) fn last_tid(&self) -> Option<TxnId> {
         (self.transactions > 0).then(|| TxnId(self.end.0.wrapping_sub(1)))
     }
 
     /// Blocks to be replayed.
+    #[cfg(test)]
     pub(crate) fn blocks(&self) -> usize {
         self.copies.len()
     }

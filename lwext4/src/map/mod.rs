@@ -188,8 +188,8 @@ pub(crate) fn append_block(
 /// Says that the unwritten blocks among `at..at + len` hold data now. Written blocks and holes are
 /// left alone.
 ///
-/// Where the tree would have to grow and there is no space, the rest of the extent is zeroed and
-/// becomes written too.
+/// Where the tree would have to grow and there is no space, the rest of the extent up to the file's end
+/// is zeroed and becomes written too; what it has behind the end is freed.
 pub(crate) fn set_written(
     h: &mut Handle<'_>,
     inode: &mut InodeData,

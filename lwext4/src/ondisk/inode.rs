@@ -451,17 +451,24 @@ fn decode_time(secs: u32, extra: u32) -> Timestamp {
     }
 }
 
-/// Times outside of what the inode can hold are clamped to its first or last second.
+/// Times outside of what the inode can hold are clamped to its first or last second, which have no
+/// nanoseconds, as in the kernel.
 fn encode_time(time: Timestamp, wide: bool) -> (u32, u32) {
     let last = if wide {
         (3 << 32) + i64::from(i32::MAX)
     } else {
         i64::from(i32::MAX)
     };
-    let secs = time.secs.clamp(i64::from(i32::MIN), last);
+    let first = i64::from(i32::MIN);
+    let secs = time.secs.clamp(first, last);
+    let nanos = if secs == first || secs == last {
+        0
+    } else {
+        time.nanos
+    };
     let low = secs as u32;
     let epoch = (secs - i64::from(low as i32)) >> 32;
-    (low, (epoch as u32 & 3) | time.nanos << 2)
+    (low, (epoch as u32 & 3) | nanos << 2)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Fs {
             self.truncate(ino, size, &mut |data| {
                 data.touch(now, true);
                 if set.kill_suid {
-                    clear_suid(data);
+                    clear_suid(data, set.kill_sgid);
                 }
             })?;
         }
@@ -83,6 +83,11 @@ impl Fs {
 fn check_changeable(data: &InodeData, set: &SetAttr) -> Result<()> {
     let flags = data.raw.flags();
     let owner = set.perm.is_some() || set.uid.is_some() || set.gid.is_some();
+    let other = owner || set.size.is_some() || set.atime.is_some() || set.kill_suid;
+    if set.mtime.is_some() && set.ctime.is_some() && !other {
+        // A kernel with a writeback cache brings the times of what was written before the flag came.
+        return Ok(());
+    }
     if flags.contains(InodeFlags::IMMUTABLE) || (flags.contains(InodeFlags::APPEND) && owner) {
         return Err(Error::NotPermitted("the file is immutable or append-only"));
     }
@@ -101,7 +106,7 @@ fn apply(h: &mut Handle<'_>, data: &mut InodeData, set: &SetAttr, now: Timestamp
         changed = true;
     }
     if set.kill_suid && set.perm.is_none() {
-        clear_suid(data);
+        clear_suid(data, set.kill_sgid);
         changed = true;
     }
     if let Some(uid) = set.uid {

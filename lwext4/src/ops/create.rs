@@ -1,6 +1,6 @@
 //! Making files of every type, and hard links.
 
-use super::{check_may_add, check_name, check_not_dots};
+use super::{check_may_add, check_name, check_not_dots, check_project};
 use crate::attr::{Entry, NewFile};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
@@ -268,6 +268,7 @@ impl Fs {
         {
             return Err(Error::NotPermitted("the file is immutable or append-only"));
         }
+        check_project(&dir, &child)?;
         let Some(file_type) = child.raw.file_type() else {
             return Err(Corrupt::new("inode has no file type").ino(ino).into());
         };

@@ -2,7 +2,7 @@
 
 use crate::attr::FallocateMode;
 use crate::error::{Error, Result};
-use crate::file::{clear_suid, max_size};
+use crate::file::max_size;
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
@@ -80,7 +80,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let last = end.div_ceil(1 << bits);
         let mut at = offset >> bits;
-        let mut waited = false;
+        let mut tries = 0;
         let mut zeroed = false;
         while at < last {
             let step = {
@@ -96,7 +96,6 @@ impl Fs {
                     if !keep_size && reached > data.raw.size() {
                         data.raw.set_size(reached);
                     }
-                    clear_suid(&mut data);
                     data.touch(Timestamp::now(), true);
                 }
                 // Without space, a part of the step may be done.
@@ -109,10 +108,7 @@ impl Fs {
             };
             match step {
                 Ok(next) => at = next,
-                Err(Error::NoSpace) if !waited && self.alloc.waits_for_commit() => {
-                    waited = true;
-                    self.journal.commit_all()?;
-                }
+                Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
                 Err(error) => return Err(error),
             }
         }
@@ -161,6 +157,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let (first, mut last) = (offset.div_ceil(1 << bits), end >> bits);
         let mut begun = false;
+        let mut tries = 0;
         loop {
             let mut h = self.begin(Credits::MAP)?;
             let mut data = inode.data.write();
@@ -170,7 +167,6 @@ impl Fs {
                 if last >= first {
                     self.zero_part(&data, (last << bits).max(offset), end)?;
                 }
-                clear_suid(&mut data);
                 data.touch(Timestamp::now(), true);
             }
             let removed = if first < last {
@@ -178,11 +174,21 @@ impl Fs {
             } else {
                 Ok(None)
             };
-            let stored = removed
-                .and_then(|left| h.store_synced(&inode, &mut data, true).map(|()| left));
-            match h.finish_with(&mut data, stored)? {
-                Some(at) => last = u64::from(at.0),
-                None => return Ok(()),
+            // Without space, a part may be done.
+            let stored = match &removed {
+                Err(Error::NoSpace) | Ok(_) => h.store_synced(&inode, &mut data, true),
+                Err(_) => Ok(()),
+            };
+            let step = stored.and(removed);
+            let step = h.finish_with(&mut data, step);
+            // A commit needs every handle to be gone.
+            drop(data);
+            drop(h);
+            match step {
+                Ok(Some(at)) => last = u64::from(at.0),
+                Ok(None) => return Ok(()),
+                Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
+                Err(error) => return Err(error),
             }
         }
     }

@@ -4,10 +4,13 @@ mod attr;
 mod create;
 mod evict;
 mod fallocate;
+mod flags;
 mod lookup;
 mod rename;
 mod seek;
 mod unlink;
+
+pub(crate) use flags::VISIBLE;
 
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -17,6 +20,9 @@ use crate::ondisk::inode::InodeFlags;
 
 /// The longest name, in bytes.
 pub(crate) const NAME_MAX: usize = 255;
+
+/// How often an operation is tried again that found no space.
+const RETRIES: u32 = 3;
 
 /// Fails unless `name` can be an entry's name.
 fn check_name(name: &[u8]) -> Result<()> {
@@ -41,9 +47,6 @@ fn check_not_dots(name: &[u8]) -> Result<()> {
 /// Fails unless entries may be added to the directory.
 fn check_may_add(dir: &InodeData) -> Result<()> {
     dir.check_dir()?;
-    if dir.nlink() == 0 {
-        return Err(Error::NotFound);
-    }
     if dir.raw.flags().contains(InodeFlags::IMMUTABLE) {
         return Err(Error::NotPermitted("the directory is immutable"));
     }
@@ -61,17 +64,37 @@ fn check_may_remove(dir: &InodeData, child: &InodeData) -> Result<()> {
     Ok(())
 }
 
+/// Fails when `dir` gives its project to what it contains and `child` has another.
+fn check_project(dir: &InodeData, child: &InodeData) -> Result<()> {
+    let inherits = dir.raw.flags().contains(InodeFlags::PROJINHERIT);
+    if inherits && dir.raw.projid() != child.raw.projid() {
+        return Err(Error::OtherProject);
+    }
+    Ok(())
+}
+
 impl Fs {
-    /// Runs an operation, and once more after a commit if it found no space but blocks are about to
-    /// become free.
+    /// Runs an operation, and again after a commit if it found no space but blocks are about to become
+    /// free.
     pub fn retry_on_full<R>(&self, mut operation: impl FnMut() -> Result<R>) -> Result<R> {
-        match operation() {
-            Err(Error::NoSpace) if self.alloc.waits_for_commit() => {
-                self.journal.commit_all()?;
-                operation()
+        let mut tries = 0;
+        loop {
+            match operation() {
+                Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
+                result => return result,
             }
-            result => result,
         }
+    }
+
+    /// After an operation found no space: whether it is worth another try, because a commit made blocks
+    /// free. Several are allowed, as other threads may take what becomes free.
+    pub fn wait_for_space(&self, tries: &mut u32) -> Result<bool> {
+        if *tries == RETRIES || !self.alloc.waits_for_commit() {
+            return Ok(false);
+        }
+        *tries += 1;
+        self.journal.commit_all()?;
+        Ok(true)
     }
 
     /// One more subdirectory. A count that does not fit becomes 1 for good (feature dir_nlink).

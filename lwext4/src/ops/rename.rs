@@ -1,6 +1,8 @@
 //! Renaming, in all its modes.
 
-use super::{check_may_add, check_may_remove, check_name, check_not_dots, drop_subdir_link};
+use super::{
+    check_may_add, check_may_remove, check_name, check_not_dots, check_project, drop_subdir_link,
+};
 use crate::attr::{NewFile, RenameMode};
 use crate::dir;
 use crate::error::{Corrupt, Error, Result};
@@ -63,9 +65,6 @@ impl Fs {
             let inode = self.inode(at)?;
             let data = inode.data.read();
             data.check_dir()?;
-            if data.nlink() == 0 {
-                return Err(Error::NotFound);
-            }
             at = dir::parent(self, &data)?;
         }
         Err(Corrupt::new("directories form a cycle").ino(ino).into())
@@ -216,6 +215,7 @@ impl Fs {
         let Some(target) = target else {
             let mut data = source_inode.data.write();
             check_may_remove(dirs.from, &data)?;
+            check_project(dirs.to(), &data)?;
             return self
                 .move_to_free_name(
                     h,
@@ -242,6 +242,10 @@ impl Fs {
         };
         check_may_remove(dirs.from, source_data)?;
         check_may_remove(dirs.to(), target_data)?;
+        check_project(dirs.to(), source_data)?;
+        if mode == RenameMode::Exchange {
+            check_project(dirs.from, target_data)?;
+        }
         let sides = [(&source_inode, source_data), (&target_inode, target_data)];
         if mode == RenameMode::Exchange {
             return self

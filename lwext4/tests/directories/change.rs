@@ -71,12 +71,25 @@ fn random_changes_with_every_hash() {
 }
 
 #[test]
+fn random_changes_with_hashes_over_unsigned_bytes() {
+    let mut image = Image::new(&["-b", "1024"], &[], "32M");
+    image.close();
+    let path = image.path.to_str().unwrap();
+    crate::image::run("debugfs", &["-w", "-R", "set_super_value flags 2", path]);
+    image.open();
+    random_changes(&mut image, 50, 2, 2000, 10_000, 100);
+    assert!(image.is_indexed());
+}
+
+#[test]
 fn random_changes_without_dir_index() {
     for features in [
         "^dir_index",
         "^dir_index,^metadata_csum,^filetype,^extents,^64bit",
     ] {
         let mut image = Image::new(&["-b", "1024", "-O", features], &[], "32M");
+        // ext4-view wants file types in directories.
+        image.viewable = !features.contains("^filetype");
         random_changes(&mut image, 20, 4, 800, 400, 255);
         assert!(!image.is_indexed());
     }

@@ -20,6 +20,8 @@ pub struct Image {
     targets: Vec<Ino>,
     /// Every name of the directory, and the inode behind it.
     pub model: BTreeMap<Vec<u8>, Ino>,
+    /// Whether ext4-view can read the image.
+    pub viewable: bool,
     _home: tempfile::TempDir,
 }
 
@@ -64,6 +66,7 @@ impl Image {
             dir: Ino::ROOT,
             targets: Vec::new(),
             model: BTreeMap::new(),
+            viewable: true,
             _home: home,
         };
         image.open();
@@ -102,6 +105,11 @@ impl Image {
 
     pub fn volume(&self) -> &Volume {
         self.volume.as_ref().unwrap()
+    }
+
+    /// The inode of the file `targetN` in the root.
+    pub fn target(&self, n: usize) -> Ino {
+        self.targets[n]
     }
 
     pub fn try_add(&mut self, name: &[u8]) -> Result<()> {
@@ -196,11 +204,10 @@ impl Image {
             let dump = run("debugfs", &["-R", "htree /dir", file]);
             assert!(dump.contains("Root node dump"), "{dump}");
         }
-        let other = match ext4_view::Ext4::load_from_path(&self.path) {
-            Ok(other) => other,
-            Err(ext4_view::Ext4Error::Incompatible(_)) => return,
-            Err(error) => panic!("{error}"),
-        };
+        if !self.viewable {
+            return;
+        }
+        let other = ext4_view::Ext4::load_from_path(&self.path).unwrap();
         let mut names = BTreeSet::new();
         for entry in other.read_dir("/dir").unwrap() {
             let name = entry.unwrap().file_name().as_ref().to_vec();

@@ -36,6 +36,7 @@ fn a_tree_of_two_levels_fills_up_and_takes_names_again_when_others_go() {
 #[test]
 fn large_dir_has_a_third_level() {
     let mut image = Image::new(&["-b", "1024", "-O", "large_dir"], &[], "128M");
+    image.viewable = false;
     let random = &mut Random(3);
     assert!(fill(&mut image, random, 45_000));
     image.check();
@@ -151,5 +152,55 @@ fn names_of_one_hash_fill_several_leaves_and_are_read_once_each() {
     for name in names.iter().step_by(2) {
         image.remove(name);
     }
+    image.check();
+}
+
+#[test]
+fn blocks_of_64_kib_hold_records_whose_length_needs_17_bits() {
+    for features in [
+        "metadata_csum",
+        "^metadata_csum",
+        "^metadata_csum,^dir_index",
+    ] {
+        let mut image = Image::new(&["-b", "65536", "-O", features], &[], "64M");
+        // ext4-view does not know that 65,535 stands for 65,536.
+        image.viewable = false;
+        let random = &mut Random(11);
+        for _ in 0..3000 {
+            image.add(&random.name(30, 60));
+        }
+        image.check();
+        let names: Vec<_> = image.model.keys().cloned().collect();
+        for name in &names {
+            image.remove(name);
+        }
+        image.check();
+        for name in &names[..100] {
+            image.add(name);
+        }
+        image.check();
+    }
+}
+
+#[test]
+fn an_htree_is_a_linear_directory_once_the_image_lost_dir_index() {
+    let mut image = Image::new(&["-b", "1024", "-O", "^metadata_csum"], &[], "16M");
+    let random = &mut Random(12);
+    for _ in 0..500 {
+        image.add(&random.name(20, 40));
+    }
+    assert!(image.is_indexed());
+    image.close();
+    let path = image.path.to_str().unwrap().to_owned();
+    run("debugfs", &["-w", "-R", "feature -dir_index", &path]);
+    image.open();
+    image.check_open();
+    let name = image.model.keys().next().unwrap().clone();
+    image.remove(&name);
+    assert!(image.is_indexed());
+    for _ in 0..100 {
+        image.add(&random.name(20, 40));
+    }
+    assert!(!image.is_indexed());
     image.check();
 }

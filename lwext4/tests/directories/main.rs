@@ -3,5 +3,6 @@
 mod change;
 mod damage;
 mod image;
+mod kernel;
 mod limits;
 mod read;

@@ -6,6 +6,7 @@ use super::remove::forget;
 use crate::error::{Error, Result};
 use crate::inode::InodeData;
 use crate::journal::Handle;
+use crate::map::is_metadata;
 use crate::ondisk::extent::Extent;
 use crate::types::{BlockNo, FileBlock};
 
@@ -142,7 +143,10 @@ pub(in crate::map) fn convert(
         let join = [from == u64::from(whole.at.0), to == whole.end()];
         match weave(h, inode, path, pos - 1, 1, &parts, join) {
             Err(Error::NoSpace) if !unwritten => {
-                for rest in [whole.within(0, from), whole.within(to, u64::MAX)]
+                // Blocks behind the file's end must not be written ones: they are given up.
+                let size = fs.geo.blocks_for(inode.size());
+                let (kept, surplus) = (size.max(end), whole.within(size.max(end), u64::MAX));
+                for rest in [whole.within(0, from), whole.within(to, kept)]
                     .into_iter()
                     .flatten()
                 {
@@ -152,8 +156,18 @@ pub(in crate::map) fn convert(
                         .map_err(|e| Error::io("zeroing unwritten blocks", e))?;
                 }
                 let path = Path::find(fs, inode, from as u32)?;
-                let whole = Extent { unwritten, ..whole };
-                weave(h, inode, path, pos - 1, 1, &[whole], [true, true])?;
+                let written: Vec<Extent> = whole
+                    .within(0, kept)
+                    .map(|part| Extent { unwritten, ..part })
+                    .into_iter()
+                    .collect();
+                let join = [true, surplus.is_none()];
+                weave(h, inode, path, pos - 1, 1, &written, join)?;
+                if let Some(surplus) = surplus {
+                    fs.alloc
+                        .free_blocks(h, surplus.start, surplus.len, is_metadata(inode))?;
+                    inode.add_blocks(fs, -i64::from(surplus.len));
+                }
             }
             done => done?,
         }

@@ -1,0 +1,23 @@
+//! Broken ext4 images, and what the engine does with them.
+//!
+//! A *seed* is a whole image with a small tree. A mutation changes fields of its structures and makes
+//! the checksums right again, so that the damage is read and not refused. A *run* opens the result,
+//! reads all of it, changes it, closes it, and reads it again. The engine may answer with errors; it
+//! must not panic, hang, fill memory, or write where it should not.
+//!
+//! A number names an image: its seed, its damage and what is done with it follow from it.
+
+pub mod change;
+pub mod choices;
+pub mod device;
+pub mod fields;
+mod journal;
+mod maps;
+pub mod mutate;
+pub mod run;
+mod scenes;
+pub mod seal;
+pub mod seeds;
+pub mod structures;
+mod tree;
+pub mod walk;

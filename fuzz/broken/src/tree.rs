@@ -1,0 +1,170 @@
+//! The small tree that seeds hold: one of everything that has a structure of its own.
+
+use lwext4::*;
+use std::sync::Arc;
+
+/// What a process leaves behind: everything written and closed, or a journal to be replayed and
+/// files that were deleted while in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Closed.
+    Clean,
+    /// Killed.
+    Crashed,
+}
+
+fn file(file_type: FileType) -> NewFile {
+    NewFile {
+        file_type,
+        perm: 0o755,
+        umask: 0,
+        uid: 1000,
+        gid: 1000,
+        device: (8, 1),
+    }
+}
+
+/// An ACL with a user of its own, in the kernel's form.
+pub fn acl() -> Vec<u8> {
+    let mut bytes = 2u32.to_le_bytes().to_vec();
+    for (tag, perm, id) in [
+        (1u16, 7u16, u32::MAX),
+        (2, 6, 1234),
+        (4, 5, u32::MAX),
+        (16, 7, u32::MAX),
+        (32, 4, u32::MAX),
+    ] {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(perm.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
+}
+
+/// Makes `name` in `parent` and gives back the hold.
+fn make(volume: &Volume, parent: Ino, name: &str, file_type: FileType) -> Result<Ino> {
+    let entry = volume.create(parent, name.as_bytes(), &file(file_type))?;
+    volume.forget(entry.attr.ino, 1);
+    Ok(entry.attr.ino)
+}
+
+/// Fills the image on `device`, which must be writable by the engine, and leaves it as `ending` says.
+///
+/// # Errors
+/// What the engine says.
+pub fn fill(device: Arc<dyn BlockDevice>, ending: Ending) -> Result<()> {
+    let volume = Volume::open(device.clone(), OpenOptions::default())?;
+    names(&volume)?;
+    maps(&volume)?;
+    attributes(&volume)?;
+    if ending == Ending::Clean {
+        return volume.close();
+    }
+    // Part of the tree is home, the rest in the journal only.
+    volume.close()?;
+    let volume = Volume::open(device, OpenOptions::default())?;
+    let dir = make(&volume, Ino::ROOT, "late", FileType::Directory)?;
+    for i in 0..60 {
+        let name = format!("{i:03}-{}", "late".repeat(20));
+        let ino = make(&volume, dir, &name, FileType::Regular)?;
+        volume.write(ino, 0, name.as_bytes(), WriteMode::Plain)?;
+    }
+    let deep = volume.lookup(Ino::ROOT, b"fragments")?.attr.ino;
+    volume.write(deep, 1 << 20, &[7; 3000], WriteMode::Plain)?;
+    volume.forget(deep, 1);
+    volume.sync()?;
+    let gone = volume.lookup(Ino::ROOT, b"attributes")?.attr.ino;
+    for name in volume.listxattr(gone)? {
+        volume.removexattr(gone, &name)?;
+    }
+    volume.forget(gone, 1);
+    for i in 0..4 {
+        let name = format!("orphan-{i}");
+        let ino = volume
+            .create(Ino::ROOT, name.as_bytes(), &file(FileType::Regular))?
+            .attr
+            .ino;
+        volume.write(ino, 0, &[i; 5000], WriteMode::Plain)?;
+        volume.unlink(Ino::ROOT, name.as_bytes())?;
+    }
+    drop(volume);
+    Ok(())
+}
+
+/// Directories of every shape.
+fn names(volume: &Volume) -> Result<()> {
+    let hashed = make(volume, Ino::ROOT, "hashed", FileType::Directory)?;
+    let target = make(volume, hashed, "target", FileType::Regular)?;
+    for i in 0..180 {
+        let name = format!("{i:04}{}", "n".repeat(200));
+        volume.link(target, hashed, name.as_bytes())?;
+        volume.forget(target, 1);
+    }
+    let mut deep = Ino::ROOT;
+    for i in 0..6 {
+        deep = make(volume, deep, &format!("level-{i}"), FileType::Directory)?;
+        make(volume, deep, "file", FileType::Regular)?;
+    }
+    let few = make(volume, Ino::ROOT, "few", FileType::Directory)?;
+    for kind in [
+        FileType::Regular,
+        FileType::Directory,
+        FileType::CharDevice,
+        FileType::BlockDevice,
+        FileType::Fifo,
+        FileType::Socket,
+    ] {
+        make(volume, few, &format!("{kind:?}"), kind)?;
+    }
+    for (name, len) in [("short", 20), ("long", 300)] {
+        let entry = volume.symlink(few, name.as_bytes(), &vec![b'x'; len], 0, 0)?;
+        volume.forget(entry.attr.ino, 1);
+    }
+    Ok(())
+}
+
+/// Files of every kind of map.
+fn maps(volume: &Volume) -> Result<()> {
+    let block = u64::from(volume.statfs().block_size);
+    let fragments = make(volume, Ino::ROOT, "fragments", FileType::Regular)?;
+    for i in 0..400 {
+        volume.write(fragments, 2 * i * block, &[i as u8; 100], WriteMode::Plain)?;
+    }
+    let long = make(volume, Ino::ROOT, "long", FileType::Regular)?;
+    volume.write(long, 0, &vec![0x5A; 300 << 10], WriteMode::Plain)?;
+    let sparse = make(volume, Ino::ROOT, "sparse", FileType::Regular)?;
+    for at in [100u64, 1 << 20, 1 << 28] {
+        volume.write(sparse, at, b"here", WriteMode::Plain)?;
+    }
+    let ahead = make(volume, Ino::ROOT, "ahead", FileType::Regular)?;
+    match volume.fallocate(
+        ahead,
+        0,
+        64 * block,
+        FallocateMode::Allocate { keep_size: true },
+    ) {
+        // Maps of block numbers have no unwritten blocks.
+        Ok(()) | Err(Error::NotSupported(_)) => {}
+        Err(error) => return Err(error),
+    }
+    volume.write(ahead, 10 * block, &[1; 10], WriteMode::Plain)?;
+    Ok(())
+}
+
+/// Extended attributes inside inodes, in blocks of their own, and in shared ones.
+fn attributes(volume: &Volume) -> Result<()> {
+    let any = SetXattrMode::Any;
+    let one = make(volume, Ino::ROOT, "attributes", FileType::Regular)?;
+    volume.setxattr(one, b"user.small", b"value", any)?;
+    volume.setxattr(one, b"user.large", &[3; 400], any)?;
+    volume.setxattr(one, b"trusted.empty", b"", any)?;
+    for i in 0..3 {
+        let ino = make(volume, Ino::ROOT, &format!("shared-{i}"), FileType::Regular)?;
+        volume.setxattr(ino, b"user.shared", &[9; 300], any)?;
+        volume.setxattr(ino, b"system.posix_acl_access", &acl(), any)?;
+    }
+    let dir = make(volume, Ino::ROOT, "acls", FileType::Directory)?;
+    volume.setxattr(dir, b"system.posix_acl_default", &acl(), any)?;
+    make(volume, dir, "inherits", FileType::Directory)?;
+    Ok(())
+}

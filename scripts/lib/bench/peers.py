@@ -1,0 +1,176 @@
+"""The filesystems that are compared: how each is made, mounted and unmounted."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+
+def run(*command, **options):
+    """Runs a command that must succeed, quietly."""
+    done = subprocess.run(
+        [str(part) for part in command], stdin=subprocess.DEVNULL, capture_output=True, text=True, **options
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.returncode}")
+    return done.stdout
+
+
+def daemon_of(mountpoint):
+    """The process that serves a FUSE mount: it has /dev/fuse open and the mount point on its command line."""
+    wanted = os.fsencode(mountpoint)
+    for process in pathlib.Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            if wanted not in (process / "cmdline").read_bytes().split(b"\0"):
+                continue
+            for descriptor in (process / "fd").iterdir():
+                if os.readlink(descriptor) == "/dev/fuse":
+                    return int(process.name)
+        except OSError:
+            continue  # gone, or not ours
+    return None
+
+
+def peak_memory(pid):
+    """The most memory a process ever had, in KiB."""
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return None
+
+
+class Peer:
+    """A filesystem in an image of its own below `work`."""
+
+    name = ""
+    is_fuse = True
+    keeps_data = True  # over an unmount
+
+    def __init__(self, work):
+        self.image = work / f"{self.name}.ext4"
+        self.mountpoint = work / f"{self.name}.mnt"
+        self.mountpoint.mkdir(exist_ok=True)
+        self.pid = None
+        self.peak = 0
+        self.mounted = False
+
+    @classmethod
+    def missing(cls):
+        """Why this peer cannot run here, or None."""
+        return None
+
+    def make(self, size="4G", inodes=None):
+        """A fresh, empty, sparse image."""
+        self.image.unlink(missing_ok=True)
+        with open(self.image, "xb"):
+            pass
+        run("truncate", "-s", size, self.image)
+        count = ["-N", inodes] if inodes else []
+        run("mke2fs", "-q", "-F", "-t", "ext4", *count, self.image)
+
+    def mount(self):
+        self._mount()
+        self.mounted = True
+        self.pid = daemon_of(self.mountpoint) if self.is_fuse else None
+
+    def umount(self):
+        """Unmounts; on return all is in the image and the daemon is gone."""
+        if not self.mounted:
+            return
+        self.note_peak()
+        self._umount()
+        self.mounted = False
+        while self.pid and pathlib.Path(f"/proc/{self.pid}").exists():
+            time.sleep(0.001)
+
+    def note_peak(self):
+        if self.pid:
+            self.peak = max(self.peak, peak_memory(self.pid) or 0)
+
+    def cool(self):
+        """Makes the kernel forget what it knows of the mounted files."""
+        self.umount()
+        self.mount()
+
+    def _mount(self):
+        raise NotImplementedError
+
+    def _umount(self):
+        run("umount", self.mountpoint)
+
+
+class Liveroot(Peer):
+    name = "liveroot"
+    binary = None
+
+    @classmethod
+    def missing(cls):
+        return None if cls.binary and os.access(cls.binary, os.X_OK) else f"no program {cls.binary}"
+
+    def make(self, size="4G", inodes=None):
+        count = ["--inodes", inodes] if inodes else []
+        run(self.binary, "create", "--force", self.image, "--size", size, *count)
+
+    def _mount(self):
+        run(self.binary, "mount", self.image, self.mountpoint)
+
+    def _umount(self):
+        run(self.binary, "umount", self.mountpoint)
+
+
+class Fuse2fs(Peer):
+    name = "fuse2fs"
+
+    @classmethod
+    def missing(cls):
+        return None if shutil.which("fuse2fs") else "fuse2fs is not installed"
+
+    def _mount(self):
+        run("fuse2fs", "-o", "allow_other,default_permissions,suid,dev", self.image, self.mountpoint)
+
+
+class Kernel(Peer):
+    name = "kernel"
+    is_fuse = False
+
+    @classmethod
+    def missing(cls):
+        if os.geteuid() != 0:
+            return "loop mounts need root"
+        return None if os.path.exists("/dev/loop-control") else "no loop devices"
+
+    def _mount(self):
+        run("mount", "-o", "loop", self.image, self.mountpoint)
+
+
+class Floor(Peer):
+    """The in-memory filesystem in bench/floor."""
+
+    name = "floor"
+    keeps_data = False
+    binary = None
+
+    @classmethod
+    def missing(cls):
+        return None if cls.binary and os.access(cls.binary, os.X_OK) else f"no program {cls.binary}"
+
+    def make(self, size="4G", inodes=None):
+        pass
+
+    def _mount(self):
+        run(self.binary, self.mountpoint)
+
+    def cool(self):
+        """Unmounting would lose the files; the kernel's caches can be dropped under it instead."""
+        run("sync")
+        with open("/proc/sys/vm/drop_caches", "w") as file:
+            file.write("3")
+
+
+ALL = [Liveroot, Fuse2fs, Kernel, Floor]
