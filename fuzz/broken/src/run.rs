@@ -5,8 +5,8 @@ use crate::choices::Choices;
 use crate::device::Layered;
 use crate::mutate::{Damage, mutate};
 use crate::seeds::Seed;
-use crate::walk::walk;
-use lwext4::{Durability, OpenOptions, Volume};
+use crate::walk::{Place, walk};
+use lwext4::{Durability, FileType, OpenOptions, Volume};
 use std::sync::Arc;
 
 /// Which part of the engine a run is about.
@@ -91,6 +91,18 @@ fn read_only(image: &Arc<Vec<u8>>, norecovery: bool) -> Result<bool, Finding> {
     Ok(opened)
 }
 
+/// Some directories and a few files of all places.
+fn crowded(places: Vec<Place>, choices: &mut Choices<'_>) -> Vec<Place> {
+    let (dirs, files): (Vec<Place>, Vec<Place>) = places
+        .into_iter()
+        .partition(|place| place.file_type == Some(FileType::Directory));
+    let mut few: Vec<Place> = (0..6)
+        .filter_map(|_| choices.pick(&dirs).cloned())
+        .collect();
+    few.extend((0..3).filter_map(|_| choices.pick(&files).cloned()));
+    few
+}
+
 fn writable(
     image: &Arc<Vec<u8>>,
     changes: bool,
@@ -114,10 +126,16 @@ fn writable(
         if threads == 1 {
             change(&volume, &places, count, choices.fork());
         } else {
+            // Few places, so that the threads meet.
+            let places = if choices.one_in(3) {
+                places
+            } else {
+                crowded(places, choices)
+            };
             std::thread::scope(|scope| {
                 for _ in 0..threads {
                     let choices = choices.fork();
-                    scope.spawn(|| change(&volume, &places, count, choices));
+                    scope.spawn(|| change(&volume, &places, 4 * count, choices));
                 }
             });
         }

@@ -21,6 +21,15 @@ struct Dirs<'a> {
     to: Option<&'a mut InodeData>,
 }
 
+/// How an attempt to rename ended.
+enum Attempt {
+    /// Done: the inode that lost its last name, if one did.
+    Done(Option<Ino>),
+    /// Nothing changed: someone has this inode locked. It is waited for without any lock, because
+    /// whoever has it may be waiting for what this thread has.
+    Busy(Arc<Inode>),
+}
+
 impl Dirs<'_> {
     fn to(&mut self) -> &mut InodeData {
         match &mut self.to {
@@ -109,58 +118,48 @@ impl Fs {
                 });
             }
         }
-        let from_inode = self.inode(from)?;
+        let (from_inode, to_inode) = (self.inode(from)?, self.inode(to)?);
         let mut h = self.begin(Credits::RENAME)?;
-        if from == to {
-            let mut data = from_inode.data.write();
-            let mut dirs = Dirs {
-                from: &mut data,
-                to: None,
+        let renamed = self.rename_with(&mut h, [&from_inode, &to_inode], name, new_name, mode);
+        h.finish(renamed)
+    }
+
+    /// Locks both directories and what the names lead to, and renames.
+    fn rename_with(
+        &self,
+        h: &mut Handle<'_>,
+        inodes: [&Arc<Inode>; 2],
+        name: &[u8],
+        new_name: &[u8],
+        mode: RenameMode,
+    ) -> Result<Option<Ino>> {
+        let [from, to] = inodes;
+        loop {
+            let attempt = {
+                let mut from_data = from.data.write();
+                let mut to_data = if from.ino == to.ino {
+                    None
+                } else {
+                    to.data.try_write()
+                };
+                if from.ino != to.ino && to_data.is_none() {
+                    Attempt::Busy(to.clone())
+                } else {
+                    let mut dirs = Dirs {
+                        from: &mut from_data,
+                        to: to_data.as_deref_mut(),
+                    };
+                    self.rename_locked(h, inodes, &mut dirs, name, new_name, mode)?
+                }
             };
-            return self.rename_locked(
-                &mut h,
-                [&from_inode, &from_inode],
-                &mut dirs,
-                name,
-                new_name,
-                mode,
-            );
-        }
-        let to_inode = self.inode(to)?;
-        // An ancestor is locked before what is below it, as every other operation does.
-        if self.is_above(to, from)? || (!self.is_above(from, to)? && to < from) {
-            let mut to_data = to_inode.data.write();
-            let mut from_data = from_inode.data.write();
-            let mut dirs = Dirs {
-                from: &mut from_data,
-                to: Some(&mut to_data),
-            };
-            self.rename_locked(
-                &mut h,
-                [&from_inode, &to_inode],
-                &mut dirs,
-                name,
-                new_name,
-                mode,
-            )
-        } else {
-            let mut from_data = from_inode.data.write();
-            let mut to_data = to_inode.data.write();
-            let mut dirs = Dirs {
-                from: &mut from_data,
-                to: Some(&mut to_data),
-            };
-            self.rename_locked(
-                &mut h,
-                [&from_inode, &to_inode],
-                &mut dirs,
-                name,
-                new_name,
-                mode,
-            )
+            match attempt {
+                Attempt::Done(gone) => return Ok(gone),
+                Attempt::Busy(inode) => inode.wait(),
+            }
         }
     }
 
+    /// One attempt, with the directories locked.
     fn rename_locked(
         &self,
         h: &mut Handle<'_>,
@@ -169,7 +168,7 @@ impl Fs {
         name: &[u8],
         new_name: &[u8],
         mode: RenameMode,
-    ) -> Result<Option<Ino>> {
+    ) -> Result<Attempt> {
         // The peeks were made before the locks: look again.
         dirs.from.check_dir()?;
         let source = dir::lookup(self, dirs.from, name)?
@@ -194,12 +193,14 @@ impl Fs {
             (RenameMode::NoReplace, Some(_)) => return Err(Error::Exists),
             (RenameMode::Exchange, None) => return Err(Error::NotFound),
             // Two names of one file: nothing to do.
-            (_, Some(target)) if target == source => return Ok(None),
+            (_, Some(target)) if target == source => return Ok(Attempt::Done(None)),
             _ => {}
         }
         let source_inode = self.inode(source)?;
         let Some(target) = target else {
-            let mut data = source_inode.data.write();
+            let Some(mut data) = source_inode.data.try_write() else {
+                return Ok(Attempt::Busy(source_inode.clone()));
+            };
             check_may_remove(dirs.from, &data)?;
             check_project(dirs.to(), &data)?;
             return self
@@ -213,32 +214,32 @@ impl Fs {
                     new_name,
                     mode,
                 )
-                .map(|()| None);
+                .map(|()| Attempt::Done(None));
         };
         let target_inode = self.inode(target)?;
-        let (mut first, mut second);
-        let (source_data, target_data): (&mut InodeData, &mut InodeData) = if source < target {
-            first = source_inode.data.write();
-            second = target_inode.data.write();
-            (&mut first, &mut second)
-        } else {
-            first = target_inode.data.write();
-            second = source_inode.data.write();
-            (&mut second, &mut first)
+        let Some(mut source_data) = source_inode.data.try_write() else {
+            return Ok(Attempt::Busy(source_inode.clone()));
         };
-        check_may_remove(dirs.from, source_data)?;
-        check_may_remove(dirs.to(), target_data)?;
-        check_project(dirs.to(), source_data)?;
+        let Some(mut target_data) = target_inode.data.try_write() else {
+            return Ok(Attempt::Busy(target_inode.clone()));
+        };
+        check_may_remove(dirs.from, &source_data)?;
+        check_may_remove(dirs.to(), &target_data)?;
+        check_project(dirs.to(), &source_data)?;
         if mode == RenameMode::Exchange {
-            check_project(dirs.from, target_data)?;
+            check_project(dirs.from, &target_data)?;
         }
-        let sides = [(&source_inode, source_data), (&target_inode, target_data)];
+        let sides = [
+            (&source_inode, &mut *source_data),
+            (&target_inode, &mut *target_data),
+        ];
         if mode == RenameMode::Exchange {
             return self
                 .exchange(h, inodes, dirs, sides, name, new_name)
-                .map(|()| None);
+                .map(|()| Attempt::Done(None));
         }
         self.replace(h, inodes, dirs, sides, name, new_name, mode)
+            .map(Attempt::Done)
     }
 
     /// The new name is free: adds it, and takes the old one away.
