@@ -42,6 +42,13 @@ fn check_regular(data: &InodeData) -> Result<()> {
     }
 }
 
+fn check_not_immutable(data: &InodeData) -> Result<()> {
+    if data.raw.flags().contains(InodeFlags::IMMUTABLE) {
+        return Err(Error::NotPermitted("the file is immutable"));
+    }
+    Ok(())
+}
+
 /// The largest size a file can have, in bytes.
 pub(crate) fn max_size(fs: &Fs, data: &InodeData) -> u64 {
     let bits = fs.geo.block_bits;
@@ -139,6 +146,7 @@ impl Fs {
     fn overwrite(&self, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<bool> {
         let data = inode.data.read();
         check_regular(&data)?;
+        check_not_immutable(&data)?;
         let Some(end) = offset.checked_add(bytes.len() as u64) else {
             return Err(Error::FileTooBig);
         };
@@ -180,8 +188,10 @@ impl Fs {
         mode: WriteMode,
     ) -> Result<Option<Error>> {
         check_regular(data)?;
-        if data.raw.flags().contains(InodeFlags::IMMUTABLE) {
-            return Err(Error::NotPermitted("the file is immutable"));
+        check_not_immutable(data)?;
+        let appends = offset >= data.raw.size() || *done > 0;
+        if mode == WriteMode::Plain && data.raw.flags().contains(InodeFlags::APPEND) && !appends {
+            return Err(Error::NotPermitted("the file is append-only"));
         }
         let limit = max_size(self, data);
         if offset >= limit {
