@@ -237,7 +237,7 @@ impl Checker<'_> {
         }
         let extra = raw.extra_isize();
         let most = self.geo.inode_size - 128;
-        if extra != 0 && (extra < 4 || extra > most || extra % 4 != 0) {
+        if extra != 0 && (extra < 4 || extra > most || !extra.is_multiple_of(4)) {
             self.bad_inode(Kind::Inode, ino, format!("an extra part of {extra} bytes"));
             return;
         }
