@@ -169,6 +169,11 @@ impl Error {
         }
     }
 
+    /// Whether the device or the image failed: what an operation did until then is not undone.
+    pub(crate) fn is_fault(&self) -> bool {
+        matches!(self, Error::Io { .. } | Error::Corrupt(_))
+    }
+
     /// The error number of Linux (`errno(3)`) for this error.
     pub fn errno(&self) -> i32 {
         match self {

@@ -25,6 +25,14 @@ const WINDOW_MOST: u32 = 2048;
 /// Writes up to this many bytes are padded to whole blocks in memory rather than on the device.
 const PAD_LIMIT: usize = 256 * 1024;
 
+/// What came of writing into one run of a file's map.
+enum Step {
+    /// How many bytes were written, and whether the map changed.
+    Wrote(usize, bool),
+    /// Nothing changed.
+    Failed(Error),
+}
+
 /// Fails unless the inode is a regular file.
 fn check_regular(data: &InodeData) -> Result<()> {
     match data.raw.file_type() {
@@ -32,6 +40,13 @@ fn check_regular(data: &InodeData) -> Result<()> {
         Some(FileType::Directory) => Err(Error::IsADirectory),
         _ => Err(Error::InvalidArgument("not a regular file")),
     }
+}
+
+fn check_not_immutable(data: &InodeData) -> Result<()> {
+    if data.raw.flags().contains(InodeFlags::IMMUTABLE) {
+        return Err(Error::NotPermitted("the file is immutable"));
+    }
+    Ok(())
 }
 
 /// The largest size a file can have, in bytes.
@@ -100,13 +115,20 @@ impl Fs {
         if mode == WriteMode::Writeback && self.overwrite(&inode, offset, bytes)? {
             return Ok(bytes.len());
         }
+        let _growth = inode.growth.read();
         let mut done = 0;
         let mut tries = 0;
         while done < bytes.len() {
             let result = {
                 let mut h = self.begin(Credits::MAP)?;
                 let mut data = inode.data.write();
-                self.write_locked(&mut h, &inode, &mut data, offset, bytes, &mut done, mode)
+                let written =
+                    self.write_locked(&mut h, &inode, &mut data, offset, bytes, &mut done, mode);
+                // A failure within a step ends here; one between steps is of no harm.
+                match h.finish_with(&mut data, written)? {
+                    None => Ok(()),
+                    Some(error) => Err(error),
+                }
             };
             match result {
                 Ok(()) => {}
@@ -124,6 +146,7 @@ impl Fs {
     fn overwrite(&self, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<bool> {
         let data = inode.data.read();
         check_regular(&data)?;
+        check_not_immutable(&data)?;
         let Some(end) = offset.checked_add(bytes.len() as u64) else {
             return Err(Error::FileTooBig);
         };
@@ -151,7 +174,8 @@ impl Fs {
         Ok(true)
     }
 
-    /// Writes on from byte `done` of `bytes`, until all is written or the transaction wants to end.
+    /// Writes on from byte `done` of `bytes`, until all is written or the transaction wants to end,
+    /// or a step fails without having changed anything: the error is returned as a value then.
     #[allow(clippy::too_many_arguments)]
     fn write_locked(
         &self,
@@ -162,10 +186,12 @@ impl Fs {
         bytes: &[u8],
         done: &mut usize,
         mode: WriteMode,
-    ) -> Result<()> {
+    ) -> Result<Option<Error>> {
         check_regular(data)?;
-        if data.raw.flags().contains(InodeFlags::IMMUTABLE) {
-            return Err(Error::NotPermitted("the file is immutable"));
+        check_not_immutable(data)?;
+        let appends = offset >= data.raw.size() || *done > 0;
+        if mode == WriteMode::Plain && data.raw.flags().contains(InodeFlags::APPEND) && !appends {
+            return Err(Error::NotPermitted("the file is append-only"));
         }
         let limit = max_size(self, data);
         if offset >= limit {
@@ -178,21 +204,23 @@ impl Fs {
             self.zero_tail(data, old_size)?;
         }
         let mut mapped = false;
-        let mut result = Ok(());
+        let mut failed = None;
         while *done < bytes.len() {
             let at = offset + *done as u64;
             let first = FileBlock((at >> bits) as u32);
             let last = (offset + bytes.len() as u64 - 1) >> bits;
             let most = (last - u64::from(first.0) + 1).min(u64::from(u32::MAX)) as u32;
-            let step = map::lookup(self, data, first)
-                .and_then(|run| self.write_run(h, data, run, first, most, at, &bytes[*done..]));
+            let step = match map::lookup(self, data, first) {
+                Ok(run) => self.write_run(h, data, run, first, most, at, &bytes[*done..])?,
+                Err(error) => Step::Failed(error),
+            };
             match step {
-                Ok((written, changed)) => {
+                Step::Wrote(written, changed) => {
                     *done += written;
                     mapped |= changed;
                 }
-                Err(error) => {
-                    result = Err(error);
+                Step::Failed(error) => {
+                    failed = Some(error);
                     break;
                 }
             }
@@ -212,10 +240,10 @@ impl Fs {
         if grown || mapped || mode == WriteMode::Plain {
             h.store_synced(inode, data, grown || mapped)?;
         }
-        result
+        Ok(failed)
     }
 
-    /// Writes into one run of the map from byte `at` on: how many bytes, and whether the map changed.
+    /// Writes into one run of the map from byte `at` on.
     #[allow(clippy::too_many_arguments)]
     fn write_run(
         &self,
@@ -226,7 +254,7 @@ impl Fs {
         most: u32,
         at: u64,
         bytes: &[u8],
-    ) -> Result<(usize, bool)> {
+    ) -> Result<Step> {
         let bits = self.geo.block_bits;
         let within = (at - (u64::from(first.0) << bits)) as usize;
         let len = run.len.min(most);
@@ -234,22 +262,30 @@ impl Fs {
         match run.phys {
             Some(phys) if !run.unwritten => {
                 let n = room(len);
-                self.write_data(self.geo.offset(phys) + within as u64, &bytes[..n])?;
-                Ok((n, false))
+                let at = self.geo.offset(phys) + within as u64;
+                Ok(match self.write_data(at, &bytes[..n]) {
+                    Ok(()) => Step::Wrote(n, false),
+                    Err(error) => Step::Failed(error),
+                })
             }
             Some(phys) => {
                 let n = room(len);
-                self.write_padded(phys, within, &bytes[..n])?;
+                if let Err(error) = self.write_padded(phys, within, &bytes[..n]) {
+                    return Ok(Step::Failed(error));
+                }
                 map::set_written(
                     h,
                     data,
                     first,
                     ((within + n) as u64).div_ceil(1 << bits) as u32,
                 )?;
-                Ok((n, true))
+                Ok(Step::Wrote(n, true))
             }
             None => {
-                let goal = map::goal(self, data, first)?;
+                let goal = match map::goal(self, data, first) {
+                    Ok(goal) => goal,
+                    Err(error) => return Ok(Step::Failed(error)),
+                };
                 let file_blocks = (data.raw.size() >> bits).min(u64::from(WINDOW_MOST)) as u32;
                 let appending = at + bytes.len() as u64 >= data.raw.size() && len == most;
                 let extra = if appending && file_blocks >= WINDOW_FROM {
@@ -257,17 +293,23 @@ impl Fs {
                 } else {
                     0
                 };
-                let (phys, got) = self.alloc.alloc_for_append(h, data.ino, goal, len, extra)?;
+                let taken = self.alloc.alloc_for_append(h, data.ino, goal, len, extra);
+                let (phys, got) = match taken {
+                    Err(Error::NoSpace) => return Ok(Step::Failed(Error::NoSpace)),
+                    taken => taken?,
+                };
                 let n = room(got);
                 // Data first: an extent must never show what was in its blocks before.
-                let written = self
-                    .write_padded(phys, within, &bytes[..n])
-                    .and_then(|()| map::insert(h, data, first, phys, got, false));
-                if let Err(error) = written {
-                    self.alloc.free_blocks(h, phys, got, false)?;
-                    return Err(error);
-                }
-                Ok((n, true))
+                let failed = match self.write_padded(phys, within, &bytes[..n]) {
+                    Err(error) => error,
+                    Ok(()) => match map::insert(h, data, first, phys, got, false) {
+                        Ok(()) => return Ok(Step::Wrote(n, true)),
+                        Err(error) if error.is_fault() => return Err(error),
+                        Err(error) => error,
+                    },
+                };
+                self.alloc.free_blocks(h, phys, got, false)?;
+                Ok(Step::Failed(failed))
             }
         }
     }
@@ -315,7 +357,7 @@ impl Fs {
     }
 
     /// Changes a file's size. Blocks beyond a smaller one are freed, in several transactions if there
-    /// are many: the inode is listed as an orphan meanwhile.
+    /// are many: see [`Self::truncate_step`].
     pub fn truncate(
         &self,
         ino: Ino,
@@ -323,35 +365,68 @@ impl Fs {
         change: &mut dyn FnMut(&mut InodeData),
     ) -> Result<()> {
         let inode = self.inode(ino)?;
-        let bits = self.geo.block_bits;
+        let _alone = inode.growth.write();
         let mut first = true;
         loop {
             let mut h = self.begin(Credits::MAP)?;
             let mut data = inode.data.write();
-            if first {
-                check_regular(&data)?;
-                if size > max_size(self, &data) {
-                    return Err(Error::FileTooBig);
-                }
-                let old = data.raw.size();
-                self.alloc.end_append(self, ino)?;
-                self.zero_tail(&data, old.min(size))?;
-                data.raw.set_size(size);
-                change(&mut data);
-            }
-            let from = FileBlock(size.div_ceil(1 << bits).min(u64::from(u32::MAX)) as u32);
-            let left = map::remove(&mut h, &mut data, from, 1 << 32)?;
-            match left {
-                Some(_) => h.add_orphan(&mut data)?,
-                None if !first => h.remove_orphan(&mut data)?,
-                None => {}
-            }
-            first = false;
-            h.store_synced(&inode, &mut data, true)?;
-            if left.is_none() {
+            let cut = if first {
+                self.cut(&data, size).map(|()| change(&mut data))
+            } else {
+                Ok(())
+            };
+            let step = cut.and_then(|()| self.truncate_step(&mut h, &inode, &mut data, size));
+            if h.finish_with(&mut data, step)? {
                 return Ok(());
             }
+            first = false;
         }
+    }
+
+    /// What must be done to a file's data before its size becomes `size`.
+    fn cut(&self, data: &InodeData, size: u64) -> Result<()> {
+        check_regular(data)?;
+        if size > max_size(self, data) {
+            return Err(Error::FileTooBig);
+        }
+        self.alloc.end_append(self, data.ino)?;
+        self.zero_tail(data, data.raw.size().min(size))
+    }
+
+    /// Frees blocks beyond `size`, as many as one transaction takes: whether that was all.
+    ///
+    /// A file with blocks left over has its new size at once, and is listed as an orphan: who opens the
+    /// image after a crash finishes the work. But not with a tree of several levels: e2fsck (1.47) fails
+    /// to finish that. Such a file becomes shorter step by step.
+    fn truncate_step(
+        &self,
+        h: &mut Handle<'_>,
+        inode: &Inode,
+        data: &mut InodeData,
+        size: u64,
+    ) -> Result<bool> {
+        let from = self.geo.blocks_for(size).min(u64::from(u32::MAX));
+        let left = map::remove(h, data, FileBlock(from as u32), 1 << 32)?;
+        match left {
+            Some(end) if map::depth(data) > 1 => {
+                let mapped = u64::from(end.0) << self.geo.block_bits;
+                let now = data.raw.size().min(mapped).max(size);
+                data.raw.set_size(now);
+            }
+            Some(_) => {
+                data.raw.set_size(size);
+                h.add_orphan(data)?;
+            }
+            None => {
+                data.raw.set_size(size);
+                // Without a name it stays one.
+                if data.raw.links_count() > 0 {
+                    h.remove_orphan(data)?;
+                }
+            }
+        }
+        h.store_synced(inode, data, true)?;
+        Ok(left.is_none())
     }
 }
 

@@ -6,10 +6,10 @@ use crate::cache::{Block, BlockKind, Cache};
 use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
 use crate::inode::Inodes;
-use crate::journal::Journal;
+use crate::journal::{Journal, abort};
 use crate::ondisk::features::{Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
-use crate::options::OpenOptions;
+use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
 use crate::types::{BlockNo, GroupNo, Ino};
 use crate::xattr::SharedBlocks;
@@ -270,6 +270,17 @@ impl Fs {
         self.dev
             .flush()
             .map_err(|e| Error::io("syncing the image", e))
+    }
+
+    /// Makes everything written so far survive what the volume's durability promises to.
+    ///
+    /// # Errors
+    /// What could not be flushed may be lost, and the host tells it once: writing ends.
+    pub fn barrier(&self) -> Result<()> {
+        if self.options.durability != Durability::Power {
+            return Ok(());
+        }
+        self.flush().inspect_err(|error| abort(self, error))
     }
 
     /// Fails when the volume must not be written.

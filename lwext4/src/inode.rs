@@ -14,7 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Names an inode has room to count; a directory beyond it counts 1 (feature dir_nlink).
 pub(crate) const LINK_MAX: u16 = 65_000;
@@ -22,11 +22,14 @@ pub(crate) const LINK_MAX: u16 = 65_000;
 /// An inode in memory.
 pub(crate) struct Inode {
     pub ino: Ino,
+    /// Held alone while a truncate frees blocks, perhaps in several transactions; shared by who maps
+    /// blocks: what they map in between would be freed, too. Taken before a transaction's handle.
+    pub growth: RwLock<()>,
     pub data: RwLock<InodeData>,
-    /// The last transaction that changed the inode, 0 for none.
-    pub sync_tid: AtomicU32,
-    /// The last transaction that changed what is needed to read the data, 0 for none.
-    pub datasync_tid: AtomicU32,
+    /// The last transaction that changed the inode.
+    pub sync_tid: LastTxn,
+    /// The last transaction that changed what is needed to read the data.
+    pub datasync_tid: LastTxn,
     referenced: AtomicBool,
 }
 
@@ -34,6 +37,25 @@ impl Inode {
     /// Returns when nobody has the inode locked. The caller has no inode locked.
     pub fn wait(&self) {
         drop(self.data.write());
+    }
+}
+
+/// A transaction's number, or none yet.
+#[derive(Debug, Default)]
+pub(crate) struct LastTxn(AtomicU64);
+
+impl LastTxn {
+    const SOME: u64 = 1 << 32;
+
+    /// The number: any of 32 bits is one.
+    pub fn get(&self) -> Option<TxnId> {
+        let value = self.0.load(Ordering::Relaxed);
+        (value & Self::SOME != 0).then_some(TxnId(value as u32))
+    }
+
+    fn set(&self, tid: TxnId) {
+        self.0
+            .store(Self::SOME | u64::from(tid.0), Ordering::Relaxed);
     }
 }
 
@@ -163,9 +185,9 @@ impl Handle<'_> {
         for_data: bool,
     ) -> Result<()> {
         self.store(data)?;
-        inode.sync_tid.store(self.tid().0, Ordering::Relaxed);
+        inode.sync_tid.set(self.tid());
         if for_data {
-            inode.datasync_tid.store(self.tid().0, Ordering::Relaxed);
+            inode.datasync_tid.set(self.tid());
         }
         Ok(())
     }
@@ -241,9 +263,12 @@ impl Inodes {
             let Some(old) = shard.inodes.get(&ino) else {
                 continue;
             };
-            let tid = TxnId(old.sync_tid.load(Ordering::Relaxed));
             // An inode whose change is not committed must stay: fsync asks it for the transaction.
-            let busy = Arc::strong_count(old) > 1 || (tid.0 != 0 && tid.is_after(committed));
+            let changed = old
+                .sync_tid
+                .get()
+                .is_some_and(|tid| tid.is_after(committed));
+            let busy = Arc::strong_count(old) > 1 || changed;
             if busy || old.referenced.swap(false, Ordering::Relaxed) {
                 shard.clock.push_back(ino);
             } else {
@@ -276,9 +301,10 @@ impl Fs {
         }
         let inode = Arc::new(Inode {
             ino,
+            growth: RwLock::new(()),
             data: RwLock::new(data),
-            sync_tid: AtomicU32::new(0),
-            datasync_tid: AtomicU32::new(0),
+            sync_tid: LastTxn::default(),
+            datasync_tid: LastTxn::default(),
             referenced: AtomicBool::new(true),
         });
         self.inodes
@@ -324,9 +350,10 @@ impl Fs {
         let table = self.alloc.inode_location(self, ino)?;
         let inode = Arc::new(Inode {
             ino,
+            growth: RwLock::new(()),
             data: RwLock::new(InodeData { ino, raw, table }),
-            sync_tid: AtomicU32::new(0),
-            datasync_tid: AtomicU32::new(0),
+            sync_tid: LastTxn::default(),
+            datasync_tid: LastTxn::default(),
             referenced: AtomicBool::new(true),
         });
         let mut shard = self.inodes.shard(ino).lock();

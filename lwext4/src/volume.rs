@@ -22,7 +22,7 @@ use crate::xattr::SharedBlocks;
 use crate::{map, xattr};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 /// The most blocks a transaction may have, whatever the journal's size: bounds memory, and the time a
@@ -169,6 +169,9 @@ impl Volume {
     /// # Errors
     /// [`Error::NotExt4`]; [`Error::Unsupported`] names the feature; [`Error::Corrupt`].
     pub fn open(device: Arc<dyn BlockDevice>, options: OpenOptions) -> Result<Volume> {
+        if options.norecovery && !options.read_only {
+            return Err(Error::InvalidArgument("norecovery is for reading only"));
+        }
         let mut dev = device;
         let (mut sb, mut geo) = read_superblock(&*dev)?;
         check_features(&geo.features, options.read_only)?;
@@ -198,7 +201,6 @@ impl Volume {
                 let opened = Log::open(file)?;
                 if opened.errno() != 0 {
                     // A kernel gave up this journal: what made it do so is in the file system.
-                    opened.clear_errno(options.durability == Durability::Power)?;
                     let state = sb.state() | STATE_ERROR;
                     sb.set_state(state);
                 }
@@ -206,7 +208,8 @@ impl Volume {
             }
         }
         if !options.read_only {
-            let clean = sb.state() & STATE_VALID != 0 || log.is_some();
+            // A journal changes nothing about that: the last session may have written without it.
+            let clean = sb.state() & STATE_VALID != 0;
             if !clean || sb.state() & STATE_ERROR != 0 {
                 let why = if clean {
                     "has recorded errors"
@@ -286,30 +289,25 @@ impl Volume {
             }
         }
         self.stop();
-        if let Some(why) = fs.journal.progress.lock().failed.clone() {
-            return Err(Error::io(
-                "the last changes were not written",
-                std::io::Error::other(why),
-            ));
+        if let Some(failure) = fs.journal.progress.lock().failed.clone() {
+            return Err(failure.to_error("the last changes were not written"));
         }
         result?;
         // Evicting may have raced with the thread's last commit.
         commit(&fs)?;
         write_home(&fs)?;
+        // Whatever was promised until now: an image that says it is clean is clean after a power cut.
+        fs.flush()?;
         if let Some(log) = &fs.journal.log {
-            log.close(fs.options.durability == Durability::Power)?;
+            log.close(true)?;
         }
         {
             let mut sb = fs.sb.lock();
             let mut features = sb.features();
             features.incompat.remove(Incompat::RECOVER);
-            features.ro_compat.remove(RoCompat::ORPHAN_PRESENT);
             sb.set_features(features);
             let state = sb.state() | STATE_VALID;
             sb.set_state(state);
-        }
-        if fs.options.durability == Durability::None {
-            fs.flush()?;
         }
         fs.write_superblock()?;
         fs.flush()
@@ -319,10 +317,9 @@ impl Volume {
     fn stop(&mut self) {
         self.fs.journal.progress.lock().stop = true;
         self.fs.journal.wanted.notify_all();
-        if let Some(thread) = self.committer.take()
-            && thread.join().is_err()
-        {
-            self.fs.aborted.store(true, Ordering::Release);
+        if let Some(thread) = self.committer.take() {
+            // After a panic, too, the thread has said that writing ended.
+            let _ = thread.join();
         }
     }
 
@@ -552,23 +549,28 @@ impl Volume {
     /// `fsync(2)`, `fdatasync(2)`.
     pub fn sync_inode(&self, ino: Ino, data_only: bool) -> Result<()> {
         let fs = &self.fs;
-        if fs.options.read_only || fs.options.fsync == FsyncMode::Ignore {
+        if fs.options.read_only {
+            return Ok(());
+        }
+        fs.journal.check()?;
+        if fs.options.fsync == FsyncMode::Ignore {
             return Ok(());
         }
         let inode = fs.inode(ino)?;
-        let tid = if data_only {
-            &inode.datasync_tid
+        let last = if data_only {
+            inode.datasync_tid.get()
         } else {
-            &inode.sync_tid
+            inode.sync_tid.get()
         };
-        let tid = TxnId(tid.load(Ordering::Relaxed));
-        if tid.0 != 0 && tid.is_after(fs.journal.committed()) {
-            return fs.journal.wait_for(tid);
+        if let Some(tid) = last.filter(|tid| tid.is_after(fs.journal.committed())) {
+            let running = fs.journal.running.lock().tid;
+            fs.journal.wait_for(tid)?;
+            if tid == running {
+                return Ok(());
+            }
+            // That commit was under way: it may have flushed before the last data was written.
         }
-        match fs.options.durability {
-            Durability::Power => fs.flush(),
-            Durability::Process | Durability::None => Ok(()),
-        }
+        fs.barrier()
     }
 
     /// Returns when everything done before the call is on disk. See `syncfs(2)`.
@@ -576,8 +578,9 @@ impl Volume {
         if self.fs.options.read_only {
             return Ok(());
         }
+        self.fs.journal.check()?;
         self.fs.journal.commit_all()?;
-        self.fs.flush()
+        self.fs.barrier()
     }
 }
 

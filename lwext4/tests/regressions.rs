@@ -145,3 +145,124 @@ fn writing_behind_the_end_of_a_full_image_leaves_nothing_behind_the_end() {
     v.close().unwrap();
     e2fsck(&device);
 }
+
+#[test]
+fn a_file_without_a_name_survives_a_truncate_in_several_transactions_and_is_deleted_after_it() {
+    let device = Arc::new(MemDevice::new(64 << 20));
+    let options = FormatOptions {
+        journal: JournalSize::Blocks(1024),
+        ..FormatOptions::default()
+    };
+    format(&*device, &options).unwrap();
+    let v = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let before = v.statfs();
+    let ino = v
+        .create(Ino::ROOT, b"comb", &new(FileType::Regular))
+        .unwrap()
+        .attr
+        .ino;
+    // From the end to the start, so that the nodes of the map are half full: there are more of them than
+    // a transaction may change.
+    for block in (0..12_000).rev() {
+        v.write(ino, block * 2048, b"tooth", WriteMode::Writeback)
+            .unwrap();
+    }
+    v.unlink(Ino::ROOT, b"comb").unwrap();
+    let set = SetAttr {
+        size: Some(0),
+        ..SetAttr::default()
+    };
+    assert_eq!(v.setattr(ino, &set).unwrap().nlink, 0);
+    v.forget(ino, 1);
+    assert!(matches!(v.getattr(ino), Err(Error::NotFound)));
+    assert_eq!(v.statfs(), before);
+    v.close().unwrap();
+    e2fsck(&device);
+}
+
+/// Runs `work` in two threads; fails when they are not done after a minute.
+fn two_threads(work: [Box<dyn FnOnce() + Send>; 2]) {
+    let (done, wait) = std::sync::mpsc::channel();
+    for work in work {
+        let done = done.clone();
+        std::thread::spawn(move || {
+            work();
+            done.send(()).unwrap();
+        });
+    }
+    for _ in 0..2 {
+        let result = wait.recv_timeout(std::time::Duration::from_secs(60));
+        result.expect("no deadlock");
+    }
+}
+
+#[test]
+fn exchanging_a_file_and_a_directory_that_has_the_file_too_cannot_deadlock() {
+    let v = Arc::new(volume(FormatOptions::default()));
+    let file = v
+        .create(Ino::ROOT, b"file", &new(FileType::Regular))
+        .unwrap()
+        .attr
+        .ino;
+    let dir = v
+        .create(Ino::ROOT, b"dir", &new(FileType::Directory))
+        .unwrap()
+        .attr
+        .ino;
+    assert!(file < dir);
+    let (a, b) = (v.clone(), v.clone());
+    two_threads([
+        Box::new(move || {
+            for _ in 0..20_000 {
+                a.rename(Ino::ROOT, b"dir", Ino::ROOT, b"file", RenameMode::Exchange)
+                    .unwrap();
+            }
+        }),
+        Box::new(move || {
+            for _ in 0..20_000 {
+                b.link(file, dir, b"too").unwrap();
+                b.unlink(dir, b"too").unwrap();
+            }
+        }),
+    ]);
+}
+
+#[test]
+fn what_is_written_after_a_truncate_began_is_not_lost() {
+    let device = Arc::new(MemDevice::new(64 << 20));
+    let options = FormatOptions {
+        journal: JournalSize::Blocks(1024),
+        ..FormatOptions::default()
+    };
+    format(&*device, &options).unwrap();
+    let v = Arc::new(Volume::open(device, OpenOptions::default()).unwrap());
+    let ino = v
+        .create(Ino::ROOT, b"comb", &new(FileType::Regular))
+        .unwrap()
+        .attr
+        .ino;
+    for block in (0..28_000).rev() {
+        v.write(ino, block * 2048, b"tooth", WriteMode::Writeback)
+            .unwrap();
+    }
+    let (a, b) = (v.clone(), v.clone());
+    two_threads([
+        Box::new(move || {
+            let set = SetAttr {
+                size: Some(0),
+                ..SetAttr::default()
+            };
+            a.setattr(ino, &set).unwrap();
+        }),
+        Box::new(move || {
+            while b.getattr(ino).unwrap().size > 0 {
+                std::hint::spin_loop();
+            }
+            let n = b.write(ino, 4096, b"after it", WriteMode::Plain).unwrap();
+            assert_eq!(n, 8);
+        }),
+    ]);
+    let mut found = [0; 100];
+    assert_eq!(v.read(ino, 4096, &mut found).unwrap(), 8);
+    assert_eq!(&found[..8], b"after it");
+}

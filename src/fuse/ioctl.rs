@@ -26,6 +26,7 @@ const IMMUTABLE: u32 = 0x10;
 const APPEND: u32 = 0x20;
 const NODUMP: u32 = 0x40;
 const NOATIME: u32 = 0x80;
+const JOURNAL_DATA: u32 = 0x4000;
 const DAX: u32 = 0x0200_0000;
 const PROJINHERIT: u32 = 0x2000_0000;
 
@@ -72,15 +73,12 @@ fn to_xflags(flags: u32) -> u32 {
     set.fold(0, |all, (_, xflag)| all | xflag)
 }
 
-/// The inode flags after `xflags` were set on a file with `flags`; `None` for an unknown one.
-fn from_xflags(xflags: u32, flags: u32) -> Option<u32> {
-    let known = XFLAGS.iter().fold(0, |all, (_, xflag)| all | xflag);
-    if xflags & !known != 0 {
-        return None;
-    }
+/// The inode flags after `xflags` were set on a file with `flags`. Those that ext4 does not have are
+/// passed over, as by the kernel.
+fn from_xflags(xflags: u32, flags: u32) -> u32 {
     let kept = XFLAGS.iter().fold(flags, |all, (flag, _)| all & !flag);
     let set = XFLAGS.iter().filter(|(_, xflag)| xflags & xflag != 0);
-    Some(set.fold(kept, |all, (flag, _)| all | flag))
+    set.fold(kept, |all, (flag, _)| all | flag)
 }
 
 /// `struct fsxattr` of a file.
@@ -94,19 +92,15 @@ fn fsxattr(attr: &Attr) -> Vec<u8> {
 fn set_fsxattr(volume: &Volume, ino: Ino, data: &[u8]) -> Result<(), Error> {
     let attr = volume.getattr(ino)?;
     let (project, flags) = (word(data, 3)?, from_xflags(word(data, 0)?, attr.flags));
-    let flags = flags.ok_or(Error::NotSupported("one of these inode flags"))?;
     volume.set_project(ino, project)?;
     volume.set_flags(ino, flags)
 }
 
 /// The flags that a request sets, if it sets flags.
-fn flags_set(volume: &Volume, ino: Ino, command: u32, data: &[u8]) -> Result<Option<u32>, Error> {
+fn flags_set(old: &Attr, command: u32, data: &[u8]) -> Result<Option<u32>, Error> {
     match command {
         SETFLAGS | SETFLAGS_32 => word(data, 0).map(Some),
-        FSSETXATTR => {
-            let old = volume.getattr(ino)?.flags;
-            Ok(from_xflags(word(data, 0)?, old))
-        }
+        FSSETXATTR => Ok(Some(from_xflags(word(data, 0)?, old.flags))),
         _ => Ok(None),
     }
 }
@@ -161,14 +155,19 @@ impl Face {
         caller: Caller,
         reply: ReplyIoctl,
     ) {
-        let flags = match flags_set(&self.volume, ino, command, data) {
-            Ok(flags) => flags.unwrap_or(0),
+        let flags = self.volume.getattr(ino).and_then(|old| {
+            let new = flags_set(&old, command, data)?;
+            Ok((old, new.unwrap_or(old.flags)))
+        });
+        let (old, new) = match flags {
+            Ok(flags) => flags,
             Err(error) => return reply.error(errno(&error)),
         };
-        let attr = self.volume.getattr(ino);
-        let freezes = attr.is_ok_and(|attr| {
-            attr.file_type == FileType::Regular && flags & !attr.flags & (IMMUTABLE | APPEND) != 0
-        });
+        if (old.flags ^ new) & JOURNAL_DATA != 0 && !caller.is_root() {
+            return reply.error(Errno::EPERM);
+        }
+        let freezes =
+            old.file_type == FileType::Regular && new & !old.flags & (IMMUTABLE | APPEND) != 0;
         if !freezes {
             return respond(reply, answer(&self.volume, ino, command, data, caller));
         }
@@ -198,9 +197,9 @@ mod tests {
         assert_eq!(to_xflags(IMMUTABLE | NODUMP | 0x8_0000), 0x88);
         assert_eq!(
             from_xflags(0x88, 0x8_0000 | APPEND),
-            Some(0x8_0000 | IMMUTABLE | NODUMP)
+            0x8_0000 | IMMUTABLE | NODUMP
         );
-        assert_eq!(from_xflags(0x1, 0), None);
+        assert_eq!(from_xflags(0x1, NOATIME), 0);
     }
 
     #[test]

@@ -71,8 +71,12 @@ pub struct Usage {
 /// No line of the protocol is longer: two paths and some numbers.
 const LONGEST_LINE: u64 = 64 * 1024;
 
-/// How long a daemon may take to say hello, and a client to say what it wants.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a daemon may take to say hello: it has it at hand, unless it is stopped or stuck.
+const HELLO: Duration = Duration::from_secs(1);
+
+/// How long a client may take to say what it wants, and to take an answer. It asks others meanwhile,
+/// each of which may be stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads one line and takes it apart; `None` at the end of the stream.
 ///
@@ -133,7 +137,7 @@ impl Daemon {
 
     fn connect(socket: &Path) -> io::Result<Daemon> {
         let stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(HELLO))?;
         let uid = rustix::net::sockopt::socket_peercred(&stream)?.uid.as_raw();
         let mut stream = BufReader::new(stream);
         match receive(&mut stream)? {
@@ -358,6 +362,28 @@ mod tests {
         drop(stream);
         assert_eq!(daemon.next_event(None).unwrap(), Some(event));
         assert_eq!(daemon.next_event(None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_daemon_waits_while_its_client_asks_one_that_is_stuck() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = Socket::open_in(dir.path()).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let listener = socket.listener().unwrap();
+        std::thread::spawn(move || {
+            answer(listener, hello(), move |request, _| {
+                sender.send(request).unwrap()
+            });
+        });
+        let daemon = Daemon::connect(&socket.path).unwrap();
+        // Nobody accepts here, as when a daemon is stopped.
+        let stuck = dir.path().join("stuck.sock");
+        let _listener = UnixListener::bind(&stuck).unwrap();
+        for _ in 0..2 {
+            assert!(Daemon::connect(&stuck).is_err());
+        }
+        daemon.ask(Request::Usage).unwrap();
+        assert_eq!(receiver.recv().unwrap(), Request::Usage);
     }
 
     #[test]

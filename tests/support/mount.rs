@@ -39,7 +39,7 @@ impl How {
         }
     }
 
-    fn mount_command(self, image: &Path, at: &Path) -> Command {
+    fn mount_command(self, image: &Path, at: &Path, options: &str) -> Command {
         let mut mount = match self {
             How::Liveroot => command(LIVEROOT, ["mount"]),
             How::Loop => command("mount", ["-o", "loop"]),
@@ -48,6 +48,9 @@ impl How {
                 command("fuse2fs", ["-o", options])
             }
         };
+        if !options.is_empty() {
+            mount.args(["-o", options]);
+        }
         mount.arg(image).arg(at);
         mount
     }
@@ -75,11 +78,17 @@ impl Mounted {
     /// Mounts an image on a directory of its own.
     #[track_caller]
     pub fn new(how: How, image: &Image) -> Self {
+        Self::with_options(how, image, "")
+    }
+
+    /// Likewise, with more options.
+    #[track_caller]
+    pub fn with_options(how: How, image: &Image, options: &str) -> Self {
         let dir = match TempDir::with_prefix("liveroot-mnt-") {
             Ok(dir) => dir,
             Err(error) => panic!("no temporary directory: {error}"),
         };
-        run(&mut how.mount_command(&image.path, dir.path()));
+        run(&mut how.mount_command(&image.path, dir.path(), options));
         Self {
             how,
             image: image.path.clone(),

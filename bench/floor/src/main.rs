@@ -13,6 +13,7 @@ mod wire;
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
@@ -21,6 +22,9 @@ use fuser::{MountOption, Session, SessionACL};
 use crate::config::{Args, USAGE};
 use crate::face::Floor;
 use crate::stats::Stats;
+
+/// As much as fits one request.
+const READ_AHEAD_KIB: &str = "1024";
 
 /// The line that says that the mount is there.
 const MOUNTED: &str = "mounted";
@@ -74,6 +78,23 @@ fn go_to_background() -> std::io::Result<()> {
     ))
 }
 
+/// Lets the kernel read ahead as far as one request goes, for which only root may ask.
+///
+/// The mount's device number comes from the mount table: asking the mount itself would wait for an answer from us.
+fn read_ahead(mountpoint: &Path) {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let device = table.lines().rev().find_map(|line| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        (Path::new(fields.get(4)?) == mountpoint).then_some(*fields.get(2)?)
+    });
+    if let Some(device) = device {
+        let _ = std::fs::write(
+            format!("/sys/class/bdi/{device}/read_ahead_kb"),
+            READ_AHEAD_KIB,
+        );
+    }
+}
+
 /// Mounts, serves until unmounted, and writes the statistics.
 fn serve(args: &Args) -> std::io::Result<()> {
     let stats = Arc::new(Stats::default());
@@ -88,7 +109,9 @@ fn serve(args: &Args) -> std::io::Result<()> {
     config.n_threads = Some(args.threads);
     config.clone_fd = args.protocol.clone_fd;
     let floor = Floor::new(args.protocol, stats.clone());
-    let session = Session::new(floor, &args.mountpoint, &config)?;
+    let mountpoint = args.mountpoint.canonicalize()?;
+    let session = Session::new(floor, &mountpoint, &config)?;
+    read_ahead(&mountpoint);
     writeln!(std::io::stdout(), "{MOUNTED}")?;
     let served = session.run();
     if let Some(file) = &args.stats {

@@ -123,7 +123,7 @@ impl Group {
         }
         if desc.free_blocks > geo.group_len(no)
             || desc.free_inodes > geo.inodes_per_group
-            || desc.itable_unused > geo.inodes_per_group
+            || (geo.has_group_csum() && desc.itable_unused > geo.inodes_per_group)
         {
             return bad("group descriptor: counts");
         }

@@ -55,17 +55,24 @@ impl Checker<'_> {
             .geo
             .has_csum()
             .then(|| owner_seed(self.geo.seed, ino, raw.generation()));
-        for at in 0..end {
-            let Some(block) = block_of(at) else {
-                let text = format!("block {at} of the directory is a hole");
+        let mut next = 0;
+        for run in &runs {
+            if run.at > next {
+                let text = format!(
+                    "blocks {next} to {} of the directory are a hole",
+                    run.at - 1
+                );
                 self.bad_inode(Kind::Directory, ino, text);
-                continue;
-            };
-            let Some(bytes) = self.read_block(block) else {
-                self.incomplete = true;
-                continue;
-            };
-            self.check_directory_block(&mut listing, tree.as_mut(), seed, (at, block), &bytes);
+            }
+            next = run.at + run.len;
+            for i in 0..run.len {
+                let (at, block) = (run.at + i, run.block + i);
+                let Some(bytes) = self.read_block(block) else {
+                    self.incomplete = true;
+                    continue;
+                };
+                self.check_directory_block(&mut listing, tree.as_mut(), seed, (at, block), &bytes);
+            }
         }
         if let Some(tree) = tree {
             self.finish_tree(ino, &tree);

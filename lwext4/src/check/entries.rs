@@ -79,7 +79,7 @@ impl Checker<'_> {
             };
             at += entry.rec_len;
             if listing.dots < 2 {
-                self.check_dot(listing, &entry);
+                self.check_dot(listing, bytes, &entry);
                 continue;
             }
             if entry.ino.0 == 0 {
@@ -97,7 +97,7 @@ impl Checker<'_> {
     pub(super) fn check_root_entries(&mut self, listing: &mut Listing, bytes: &[u8]) {
         for at in [0, 12] {
             match dirent::entry_at(bytes, at) {
-                Some(entry) => self.check_dot(listing, &entry),
+                Some(entry) => self.check_dot(listing, bytes, &entry),
                 None => {
                     let text = "a record's length makes no sense";
                     self.report(listing.problem(Kind::Directory, text));
@@ -115,7 +115,7 @@ impl Checker<'_> {
         self.set_dotdot(listing, Ino(parent));
     }
 
-    fn check_dot(&mut self, listing: &mut Listing, entry: &dirent::Entry<'_>) {
+    fn check_dot(&mut self, listing: &mut Listing, block: &[u8], entry: &dirent::Entry<'_>) {
         let first = listing.dots == 0;
         listing.dots += 1;
         let wanted: &[u8] = if first { b"." } else { b".." };
@@ -123,6 +123,11 @@ impl Checker<'_> {
             let text = format!("'{}' is not in its place", shown(wanted));
             self.report(listing.problem(Kind::Directory, text));
             return;
+        }
+        let end = entry.at + dirent::HEADER + wanted.len();
+        if block.get(end) != Some(&0) {
+            let text = format!("'{}' is not followed by a NUL byte", shown(wanted));
+            self.report(listing.problem(Kind::Directory, text));
         }
         if first && entry.ino != listing.ino {
             let text = format!("'.' is inode {}", entry.ino);
@@ -207,7 +212,12 @@ impl Checker<'_> {
                 shown(entry.name),
                 entry.file_type
             );
-            self.report(listing.problem(Kind::EntryType, text));
+            let problem = listing.problem(Kind::EntryType, text);
+            // No type at all is allowed: whoever needs it asks the inode.
+            self.report(match entry.file_type {
+                0 => problem.note(),
+                _ => problem,
+            });
         }
     }
 }

@@ -21,7 +21,7 @@ impl Checker<'_> {
     }
 
     /// Blocks of a group's inode table.
-    fn table_blocks(&self) -> u64 {
+    pub(super) fn table_blocks(&self) -> u64 {
         (u64::from(self.geo.inodes_per_group) * u64::from(self.geo.inode_size))
             .div_ceil(u64::from(self.geo.block_size))
     }
@@ -45,8 +45,16 @@ impl Checker<'_> {
             let right =
                 group_desc::verify(&geo.features, geo.seed, &geo.uuid, GroupNo(group), bytes);
             let mut desc = GroupDesc::decode(bytes);
+            let uninit = BLOCK_UNINIT | INODE_UNINIT;
             if !geo.has_group_csum() {
-                desc.flags &= !(BLOCK_UNINIT | INODE_UNINIT);
+                if desc.flags & uninit != 0 {
+                    self.bad_group(group, "flags of uninitialised groups without checksums");
+                }
+                desc.flags &= !uninit;
+                desc.itable_unused = 0;
+            }
+            if group + 1 == geo.groups && desc.flags & BLOCK_UNINIT != 0 {
+                self.bad_group(group, "the last group's block bitmap is not initialised");
             }
             self.check_descriptor(group, &desc);
             self.groups.push(desc);

@@ -1,7 +1,7 @@
 //! Every inode: its fields, its map, its attributes, its size.
 
 use super::map::{Mapped, Purpose};
-use super::problem::ProblemKind as Kind;
+use super::problem::{Problem, ProblemKind as Kind};
 use super::state::{Checker, DirPlace, Seen};
 use crate::ondisk::Le;
 use crate::ondisk::features::{Compat, Incompat, RoCompat};
@@ -221,8 +221,7 @@ impl Checker<'_> {
             _ => {
                 let fixed = InodeFlags::IMMUTABLE | InodeFlags::APPEND;
                 if kind == Some(FileType::Symlink) && flags.intersects(fixed) {
-                    let text = "a symlink that is immutable or append-only";
-                    self.bad_inode(Kind::Inode, ino, text);
+                    self.note_fixed(ino);
                 }
                 if flags.contains(InodeFlags::INDEX) {
                     self.bad_inode(Kind::Htree, ino, "a hash tree, but not a directory");
@@ -238,7 +237,7 @@ impl Checker<'_> {
         }
         let extra = raw.extra_isize();
         let most = self.geo.inode_size - 128;
-        if extra != 0 && (extra < 4 || extra > most || extra % 4 != 0) {
+        if extra != 0 && (extra < 4 || extra > most || !extra.is_multiple_of(4)) {
             self.bad_inode(Kind::Inode, ino, format!("an extra part of {extra} bytes"));
             return;
         }
@@ -257,6 +256,12 @@ impl Checker<'_> {
         }
     }
 
+    /// A flag that does no harm where it is, but that no system call puts there.
+    fn note_fixed(&mut self, ino: Ino) {
+        let text = "neither a file nor a directory, but immutable or append-only";
+        self.report(Problem::new(Kind::Inode, text).ino(ino).note());
+    }
+
     /// Devices, pipes and sockets have no data.
     fn check_special(&mut self, ino: Ino, raw: &RawInode) {
         let flags = raw.flags();
@@ -264,11 +269,7 @@ impl Checker<'_> {
             self.bad_inode(Kind::Inode, ino, "a special file with flags of a map");
         }
         if flags.intersects(InodeFlags::IMMUTABLE | InodeFlags::APPEND) {
-            self.bad_inode(
-                Kind::Inode,
-                ino,
-                "a special file that is immutable or append-only",
-            );
+            self.note_fixed(ino);
         }
         if raw.size() != 0 {
             self.bad_inode(Kind::Size, ino, "a special file with a size");

@@ -131,6 +131,10 @@ impl Walk<'_, '_> {
         if written {
             self.mapped.last_written = self.mapped.last_written.max(Some(end));
         }
+        if self.purpose == Purpose::Reserve {
+            self.mapped.clusters += len;
+            return;
+        }
         let bits = self.checker.cluster_bits;
         // Blocks that go on in the cluster that the blocks before them began.
         let (first, last) = (
@@ -148,10 +152,9 @@ impl Walk<'_, '_> {
                 let next = ((first + 1) << bits) + self.checker.geo.first_data_block;
                 self.claim(next, (block + len).saturating_sub(next));
             }
-            Purpose::Claim => {
+            Purpose::Claim | Purpose::Reserve => {
                 self.claim(block, len);
             }
-            Purpose::Reserve => {}
             Purpose::Read => self.mapped.runs.push(Run { at, len, block }),
         }
     }

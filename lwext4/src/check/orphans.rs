@@ -13,13 +13,10 @@ impl Checker<'_> {
     pub(super) fn check_orphans(&mut self) {
         let mut at = self.sb.last_orphan();
         while at != 0 {
-            if !self.add_orphan(at) {
-                break;
+            match self.add_orphan(at) {
+                Some(next) => at = next,
+                None => break,
             }
-            let Some(raw) = self.read_inode(at) else {
-                break;
-            };
-            at = raw.dtime();
         }
         if self.geo.features.compat.contains(Compat::ORPHAN_FILE) {
             self.check_orphan_file();
@@ -34,17 +31,23 @@ impl Checker<'_> {
         }
     }
 
-    fn add_orphan(&mut self, ino: u32) -> bool {
+    /// Notes an orphan; gives its pointer to the next one.
+    fn add_orphan(&mut self, ino: u32) -> Option<u32> {
+        let problem = |text: &str| Problem::new(Kind::Orphan, text).ino(Ino(ino));
         let listed = self.seen(ino).is_some_and(|seen| seen.has(Seen::ORPHAN));
         if ino > self.geo.inodes || ino < self.geo.first_ino || listed {
-            let text = "the orphan list has an inode that cannot be on it";
-            self.report(Problem::new(Kind::Orphan, text).ino(Ino(ino)));
-            return false;
+            self.report(problem("the orphan list has an inode that cannot be on it"));
+            return None;
         }
+        let raw = self.read_inode(ino)?;
         self.flag(ino, Seen::ORPHAN);
-        let text = "deleted or cut while in use, and not finished with";
-        self.report(Problem::new(Kind::Orphan, text).ino(Ino(ino)));
-        true
+        if raw.links_count() == 0 {
+            self.report(problem("deleted while in use, and not finished with"));
+        } else {
+            // Whoever writes the image next cuts it off; it is sound until then.
+            self.report(problem("cut short, and not finished with").note());
+        }
+        Some(raw.dtime())
     }
 
     fn check_orphan_file(&mut self) {

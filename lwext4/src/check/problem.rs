@@ -70,9 +70,9 @@ kinds! {
     InodeBitmap = "inode-bitmap",
     /// A group's counts are wrong.
     GroupCounts = "group-counts",
-    /// The superblock's counts are wrong.
+    /// The superblock's counts differ from the sum of the groups'. Never more than a note.
     Counts = "counts",
-    /// The inode that reserves descriptor blocks makes no sense.
+    /// The inode that reserves descriptor blocks makes no sense; a note where only its inside does not.
     ResizeInode = "resize-inode",
     /// The device could not be read.
     Read = "read",

@@ -5,6 +5,7 @@ use super::state::Checker;
 use crate::alloc::has_super;
 use crate::ondisk::Le;
 use crate::ondisk::features::{Compat, Incompat};
+use crate::ondisk::superblock::OFFSET;
 use crate::types::{FileType, GroupNo, Ino};
 
 /// The word of `i_block` with the double-indirect block.
@@ -36,6 +37,10 @@ impl Checker<'_> {
         let bad = |checker: &mut Self, text: &str| {
             checker.report(Problem::new(Kind::ResizeInode, text).ino(ino));
         };
+        // It matters to who grows the file system only: e2fsck does not look.
+        let misplaced = |checker: &mut Self, text: &str| {
+            checker.report(Problem::new(Kind::ResizeInode, text).ino(ino).note());
+        };
         if self.geo.features.incompat.contains(Incompat::META_BG) {
             bad(self, "both resize_inode and meta_bg");
             return;
@@ -60,14 +65,15 @@ impl Checker<'_> {
             geo.groups
                 .div_ceil(geo.block_size / u32::from(geo.desc_size)),
         );
-        let first = geo.first_data_block + 1;
+        // Behind the superblock: the second block of 1 KiB, even where clusters start at block 0.
+        let first = (OFFSET >> geo.block_bits) + 1;
         let copies: Vec<u32> = (1..geo.groups)
             .filter(|&group| has_super(&geo, GroupNo(group)))
             .collect();
         for n in table..table + u64::from(geo.reserved_gdt_blocks) {
             let block = first + n;
             if u64::from(u32::get(&top, (n % per_block) as usize * 4)) != block {
-                bad(self, "a reserved descriptor block is not in its place");
+                misplaced(self, "a reserved descriptor block is not in its place");
                 return;
             }
             let Some(bytes) = self.read_block(block) else {
@@ -76,7 +82,7 @@ impl Checker<'_> {
             for (i, &group) in copies.iter().enumerate() {
                 let wanted = block + u64::from(group) * u64::from(geo.blocks_per_group);
                 if u64::from(u32::get(&bytes, i * 4)) != wanted {
-                    bad(
+                    misplaced(
                         self,
                         "a copy of a reserved descriptor block is not in its place",
                     );

@@ -131,7 +131,10 @@ pub(super) fn open(
                     "the journal holds transactions, but the superblock asks for no recovery";
                 problem(&mut summary, ProblemKind::Journal, text.to_owned());
             }
-            Err(error) => problem(&mut summary, ProblemKind::Journal, error.to_string()),
+            Err(error) => {
+                let text = format!("the journal cannot be read: {error}");
+                problem(&mut summary, ProblemKind::Journal, text);
+            }
         }
     }
     Ok(Opened {
@@ -169,6 +172,9 @@ impl Checker<'_> {
         if compat.contains(Compat::HAS_JOURNAL) {
             if journal == 0 && self.sb.journal_dev() == 0 {
                 self.bad_superblock("no journal in spite of has_journal");
+            }
+            if journal != 0 && self.sb.journal_uuid() != [0; 16] {
+                self.bad_superblock("both a journal inside and one on another device");
             }
         } else {
             if journal != 0 {

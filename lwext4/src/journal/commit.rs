@@ -1,6 +1,6 @@
 //! Sealing a transaction, writing it to the log, and bringing it home.
 
-use super::{Freed, Pending, Running};
+use super::{Failure, Freed, Pending, Running};
 use crate::cache::{Block, BlockKind};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -25,6 +25,7 @@ struct Sealed {
 
 /// The commit thread: commits when asked, and every `commit_interval`. Ends when told to stop.
 pub(crate) fn commit_loop(fs: &Fs) {
+    let _watch = Watch { fs };
     let journal = &fs.journal;
     loop {
         let mut progress = journal.progress.lock();
@@ -63,12 +64,29 @@ pub(crate) fn commit_loop(fs: &Fs) {
     }
 }
 
-/// Stops all writing: what is on disk stays as consistent as the last commit made it.
-fn abort(fs: &Fs, error: &Error) {
-    log::error!("the volume is read-only from now on: {error}");
+/// Should the commit thread ever panic, nobody may wait for it in vain.
+struct Watch<'a> {
+    fs: &'a Fs,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let panic = std::io::Error::other("panic");
+            abort(self.fs, &Error::io("the commit thread ended", panic));
+        }
+    }
+}
+
+/// Stops all writing: what is on disk stays as consistent as the last commit made it. Whoever waits
+/// for a commit, or asks for one later, gets an error with the first reason.
+pub(crate) fn abort(fs: &Fs, error: &Error) {
     fs.aborted.store(true, Ordering::Release);
     let mut progress = fs.journal.progress.lock();
-    progress.failed = Some(error.to_string());
+    if progress.failed.is_none() {
+        log::error!("the volume is read-only from now on: {error}");
+        progress.failed = Some(Failure::new(error));
+    }
     fs.journal.done.notify_all();
 }
 
@@ -78,6 +96,36 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let Some(sealed) = seal(fs)? else {
         return Ok(());
     };
+    let written = write(fs, &sealed);
+    let logged = journal.log.is_some();
+    let mut pending = journal.pending.lock();
+    if written.is_ok() {
+        for no in &sealed.revoked {
+            pending.remove(no);
+        }
+    }
+    // After a failure too: the device does not have these blocks, and the cache must not lose them.
+    if logged || written.is_err() {
+        for (no, bytes, block) in sealed.blocks {
+            let _block = block;
+            pending.insert(no, Pending { bytes, _block });
+        }
+    }
+    let full = pending.len() * fs.geo.block_size as usize > PENDING_BYTES;
+    drop(pending);
+    written?;
+    fs.alloc.release(fs, &sealed.freed)?;
+    journal.progress.lock().committed = sealed.tid;
+    journal.done.notify_all();
+    if full {
+        write_home(fs)?;
+    }
+    Ok(())
+}
+
+/// Writes a sealed transaction: to the log, or home if there is none.
+fn write(fs: &Fs, sealed: &Sealed) -> Result<()> {
+    let journal = &fs.journal;
     let barriers = fs.options.durability == Durability::Power;
     let images: Vec<(BlockNo, Arc<Vec<u8>>)> = sealed
         .blocks
@@ -88,7 +136,7 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
         if log.blocks_needed(images.len(), sealed.revoked.len()) > log.free_blocks() {
             write_home(fs)?;
         }
-        log.write(sealed.tid, &images, &sealed.revoked, barriers)?;
+        log.write(sealed.tid, &images, &sealed.revoked, barriers)
     } else {
         let mut sorted: Vec<_> = sealed
             .blocks
@@ -97,41 +145,19 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
             .collect();
         sorted.sort_by_key(|(no, _)| *no);
         write_blocks(fs, sorted.into_iter())?;
-        if barriers {
-            fs.flush()?;
-        }
+        if barriers { fs.flush() } else { Ok(()) }
     }
-    let mut pending = journal.pending.lock();
-    for no in &sealed.revoked {
-        pending.remove(no);
-    }
-    if journal.log.is_some() {
-        for (no, bytes, block) in sealed.blocks {
-            pending.insert(
-                no,
-                Pending {
-                    bytes,
-                    _block: block,
-                },
-            );
-        }
-    }
-    let full = pending.len() * fs.geo.block_size as usize > PENDING_BYTES;
-    drop(pending);
-    fs.alloc.release(fs, &sealed.freed)?;
-    journal.progress.lock().committed = sealed.tid;
-    journal.done.notify_all();
-    if full {
-        write_home(fs)?;
-    }
-    Ok(())
 }
 
 /// Ends the running transaction and starts the next. `None` when nothing changed.
 fn seal(fs: &Fs) -> Result<Option<Sealed>> {
     let journal = &fs.journal;
     let _barrier = journal.barrier.write();
-    let running = {
+    // Behind the barrier: an operation that failed halfway has said so by now.
+    if fs.aborted.load(Ordering::Acquire) {
+        return Err(Error::ReadOnly);
+    }
+    let (running, touched) = {
         let mut running = journal.running.lock();
         if running.is_empty() {
             // Who asked for this commit waits for room, and has it now. Under the barrier, nobody
@@ -142,16 +168,15 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
             journal.done.notify_all();
             return Ok(None);
         }
+        // After a failure the transaction stays, and keeps its blocks in memory.
+        let mut touched = fs.alloc.seal(fs, running.groups.iter().copied())?;
+        touched.push(fs.seal_superblock()?);
         let next = Running::new(running.tid.next());
-        std::mem::replace(&mut *running, next)
+        (std::mem::replace(&mut *running, next), touched)
     };
     let mut blocks = running.blocks;
-    // What follows joins the sealed transaction directly: no operation is under way.
-    let touched = fs.alloc.seal(fs, running.groups.iter().copied())?;
-    for block in touched
-        .into_iter()
-        .chain(std::iter::once(fs.seal_superblock()?))
-    {
+    // These join the sealed transaction directly: no operation is under way.
+    for block in touched {
         let mut inner = block.inner.write();
         if inner.joined != Some(running.tid) {
             inner.joined = Some(running.tid);

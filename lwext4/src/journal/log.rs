@@ -133,21 +133,9 @@ impl Log {
     }
 
     /// The error number that a kernel left when it gave up the journal, or 0. The file system then
-    /// counts as having errors; [`Log::clear_errno`] after recording that.
+    /// counts as having errors. e2fsck looks at it too, and clears it.
     pub(crate) fn errno(&self) -> i32 {
         self.state.lock().sb.errno().cast_signed()
-    }
-
-    /// Forgets [`Log::errno`], durably.
-    pub(crate) fn clear_errno(&self, barriers: bool) -> Result<()> {
-        self.with_state(|state| {
-            state.sb.set_errno(0);
-            // The features go to disk only with the mark that they are in use.
-            let mut sb = self.file.read_superblock()?;
-            sb.set_errno(0);
-            self.file.write_superblock(&mut sb)?;
-            self.barrier(barriers)
-        })
     }
 
     /// Writes transaction `tid` and returns when it counts: with `barriers`, when it survives a power

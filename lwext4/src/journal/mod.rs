@@ -18,7 +18,7 @@ mod tests;
 mod transaction;
 mod walk;
 
-pub(crate) use commit::{commit, commit_loop, write_home};
+pub(crate) use commit::{abort, commit, commit_loop, write_home};
 pub(crate) use transaction::{Credits, Handle};
 
 use crate::cache::Block;
@@ -72,7 +72,8 @@ impl Running {
 
     /// Blocks that committing now would write, about.
     fn size(&self) -> usize {
-        self.blocks.len() + self.groups.len()
+        // Revokes take 8 bytes at most: 1 KiB of log holds more than 100.
+        self.blocks.len() + self.groups.len() + self.revoked.len() / 100
     }
 }
 
@@ -90,7 +91,33 @@ pub(crate) struct Progress {
     /// The commit thread is to end.
     pub stop: bool,
     /// Why nothing is written any more.
-    pub failed: Option<String>,
+    pub failed: Option<Failure>,
+}
+
+/// The first error that ended all writing.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    what: String,
+    /// The host's error number; EIO where it gave none.
+    code: i32,
+}
+
+impl Failure {
+    fn new(error: &Error) -> Failure {
+        const EIO: i32 = 5;
+        let (what, source) = match error {
+            Error::Io { action, source } => (action.clone(), source.raw_os_error()),
+            other => (other.to_string(), None),
+        };
+        let code = source.unwrap_or(EIO);
+        Failure { what, code }
+    }
+
+    /// What callers get that wanted something written: `action` failed, and why.
+    pub fn to_error(&self, action: &str) -> Error {
+        let source = std::io::Error::from_raw_os_error(self.code);
+        Error::io(format!("{action}: {}", self.what), source)
+    }
 }
 
 /// A committed block that is in the log but not yet in its place.
@@ -146,6 +173,14 @@ impl Journal {
         self.progress.lock().committed
     }
 
+    /// Fails when an error has ended all writing.
+    pub fn check(&self) -> Result<()> {
+        match &self.progress.lock().failed {
+            Some(failure) => Err(failure.to_error("the volume is read-only")),
+            None => Ok(()),
+        }
+    }
+
     /// Returns when transaction `tid` is on disk; asks for its commit if need be. It is not empty.
     pub fn wait_for(&self, tid: TxnId) -> Result<()> {
         self.wait_until(tid, |_| false)
@@ -160,8 +195,8 @@ impl Journal {
     fn wait_until(&self, tid: TxnId, enough: impl Fn(&Progress) -> bool) -> Result<()> {
         let mut progress = self.progress.lock();
         loop {
-            if let Some(why) = &progress.failed {
-                return Err(Error::io("committing", std::io::Error::other(why.clone())));
+            if let Some(failure) = &progress.failed {
+                return Err(failure.to_error("committing"));
             }
             if !tid.is_after(progress.committed) || enough(&progress) {
                 return Ok(());

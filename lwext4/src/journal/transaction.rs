@@ -4,6 +4,7 @@ use super::{Freed, Running};
 use crate::cache::{Block, BlockKind};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
+use crate::inode::InodeData;
 use crate::types::{BlockNo, GroupNo, TxnId};
 use parking_lot::RwLockReadGuard;
 use std::sync::Arc;
@@ -27,10 +28,16 @@ impl Credits {
 
 /// One operation's part of the running transaction. The transaction cannot be sealed before every
 /// handle is dropped. A thread has one handle at a time.
+///
+/// An operation that fails halfway must never be committed. So a handle under which something
+/// changed, and that is dropped without [`Handle::finish`] after that, ends all writing: the volume
+/// is read-only from then on, as the last commit left it.
 pub(crate) struct Handle<'fs> {
     fs: &'fs Fs,
     tid: TxnId,
     credits: u32,
+    /// Something changed that [`Handle::finish`] did not find whole.
+    torn: bool,
     _barrier: RwLockReadGuard<'fs, ()>,
 }
 
@@ -50,6 +57,7 @@ impl Fs {
                     fs: self,
                     tid: running.tid,
                     credits,
+                    torn: false,
                     _barrier: barrier,
                 });
             }
@@ -68,6 +76,11 @@ impl Fs {
 
 impl Drop for Handle<'_> {
     fn drop(&mut self) {
+        if self.torn {
+            // Before the barrier opens: nobody can seal the transaction in between.
+            let halfway = std::io::Error::other("see the error of the operation");
+            super::abort(self.fs, &Error::io("a change failed halfway", halfway));
+        }
         let journal = &self.fs.journal;
         let mut running = journal.running.lock();
         running.reserved = running.reserved.saturating_sub(self.credits);
@@ -95,8 +108,31 @@ impl<'fs> Handle<'fs> {
         self.tid
     }
 
+    /// Ends an operation. Whatever fails for another reason than the device or the image has undone
+    /// what it did.
+    pub fn finish<R>(&mut self, result: Result<R>) -> Result<R> {
+        if !result.as_ref().is_err_and(Error::is_fault) {
+            self.torn = false;
+        }
+        result
+    }
+
+    /// [`Self::finish`], for an operation that may have changed `inode` in memory only: after an error
+    /// it is what its table says.
+    pub fn finish_with<R>(&mut self, inode: &mut InodeData, result: Result<R>) -> Result<R> {
+        let result = self.finish(result);
+        if result.is_err() && !self.torn {
+            match self.fs.load_inode(inode.ino) {
+                Ok(stored) => *inode = stored,
+                Err(_) => self.torn = true,
+            }
+        }
+        result
+    }
+
     /// Changes a block's bytes, as part of the transaction.
     pub fn modify<R>(&mut self, block: &Arc<Block>, change: impl FnOnce(&mut [u8]) -> R) -> R {
+        self.torn = true;
         let mut inner = block.inner.write();
         if inner.joined != Some(self.tid) {
             inner.joined = Some(self.tid);
@@ -127,12 +163,14 @@ impl<'fs> Handle<'fs> {
 
     /// Notes that a group's descriptor or bitmaps changed.
     pub fn touch_group(&mut self, group: GroupNo) {
+        self.torn = true;
         self.fs.journal.running.lock().groups.insert(group);
     }
 
     /// Notes freed blocks, which stay unused until the transaction is on disk. For metadata blocks,
     /// older copies in the journal are revoked.
     pub fn note_freed(&mut self, start: BlockNo, len: u32, metadata: bool) {
+        self.torn = true;
         if metadata {
             for no in start.0..start.0 + u64::from(len) {
                 if let Some(block) = self.fs.cache.remove(BlockNo(no)) {

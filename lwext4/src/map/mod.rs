@@ -60,6 +60,15 @@ fn is_metadata(inode: &RawInode) -> bool {
         .intersects(InodeFlags::EA_INODE | InodeFlags::JOURNAL_DATA)
 }
 
+/// Levels of nodes below the inode; 0 without extents.
+pub(crate) fn depth(inode: &RawInode) -> u16 {
+    if has_extents(inode) {
+        extent::Node::new(inode.block()).depth()
+    } else {
+        0
+    }
+}
+
 /// Gives a new inode an empty map: an extent tree where the image has them.
 pub(crate) fn init(fs: &Fs, inode: &mut RawInode) {
     let extents = fs.has_extents();

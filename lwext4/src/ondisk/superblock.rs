@@ -336,6 +336,11 @@ impl Superblock {
         std::array::from_fn(|i| self.bytes[0x68 + i])
     }
 
+    /// The UUID of the device that the journal is on (0xD0); all zeroes for one inside.
+    pub fn journal_uuid(&self) -> [u8; 16] {
+        std::array::from_fn(|i| self.bytes[0xD0 + i])
+    }
+
     /// Sets [`Self::uuid`].
     pub fn set_uuid(&mut self, uuid: [u8; 16]) {
         self.bytes[0x68..0x78].copy_from_slice(&uuid);

@@ -36,8 +36,9 @@ impl Fs {
             let mut data = inode.data.write();
             check_changeable(&data, set)?;
             // The mode first: it alone can fail, for want of a block for the ACL.
-            apply(&mut h, &mut data, set, now)?;
-            h.store_synced(&inode, &mut data, false)?;
+            let changed = apply(&mut h, &mut data, set, now)
+                .and_then(|()| h.store_synced(&inode, &mut data, false));
+            h.finish_with(&mut data, changed)?;
             data.attr(self)
         })
     }
@@ -69,9 +70,11 @@ impl Fs {
             {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
-            change(&mut h, &mut data)?;
-            data.touch(Timestamp::now(), false);
-            h.store_synced(&inode, &mut data, false)
+            let changed = change(&mut h, &mut data).and_then(|()| {
+                data.touch(Timestamp::now(), false);
+                h.store_synced(&inode, &mut data, false)
+            });
+            h.finish_with(&mut data, changed)
         })
     }
 }

@@ -73,6 +73,18 @@ impl Fs {
         check_not_dots(name)?;
         let parent_inode = self.inode(parent)?;
         let mut h = self.begin(Credits::NAME)?;
+        let created = self.create_with(&mut h, &parent_inode, name, new, target);
+        h.finish(created)
+    }
+
+    fn create_with(
+        &self,
+        h: &mut Handle<'_>,
+        parent_inode: &Inode,
+        name: &[u8],
+        new: &NewFile,
+        target: Option<&[u8]>,
+    ) -> Result<Entry> {
         let mut dir = parent_inode.data.write();
         check_may_add(&dir)?;
         if dir::lookup(self, &dir, name)?.is_some() {
@@ -83,22 +95,22 @@ impl Fs {
             self.check_subdir_link(&dir)?;
         }
         let now = Timestamp::now();
-        let inode = self.make_inode(&mut h, &dir, new, now)?;
+        let inode = self.make_inode(h, &dir, new, now)?;
         let mut child = inode.data.write();
         let made = self
-            .fill_inode(&mut h, &dir, &mut child, new, target)
-            .and_then(|()| dir::add(&mut h, &mut dir, name, child.ino, new.file_type));
+            .fill_inode(h, &dir, &mut child, new, target)
+            .and_then(|()| dir::add(h, &mut dir, name, child.ino, new.file_type));
         if let Err(error) = made {
             // The directory may have grown by a block, which it keeps.
             h.store(&mut dir)?;
-            self.abandon(&mut h, child, is_dir)?;
+            self.abandon(h, child, is_dir)?;
             return Err(error);
         }
         if is_dir {
             self.add_subdir_link(&mut dir)?;
         }
         dir.touch(now, true);
-        h.store_synced(&parent_inode, &mut dir, true)?;
+        h.store_synced(parent_inode, &mut dir, true)?;
         h.store_synced(&inode, &mut child, true)?;
         self.inodes.hold(child.ino);
         Ok(Entry {
@@ -224,6 +236,18 @@ impl Fs {
             return Err(Error::NotPermitted("a directory cannot have a second name"));
         }
         let mut h = self.begin(Credits::NAME)?;
+        let linked = self.link_with(&mut h, &inode, &parent_inode, name);
+        h.finish(linked)
+    }
+
+    fn link_with(
+        &self,
+        h: &mut Handle<'_>,
+        inode: &Inode,
+        parent_inode: &Inode,
+        name: &[u8],
+    ) -> Result<Entry> {
+        let ino = inode.ino;
         let (mut dir, mut child) = loop {
             let dir = parent_inode.data.write();
             check_may_add(&dir)?;
@@ -255,15 +279,15 @@ impl Fs {
         let Some(file_type) = child.raw.file_type() else {
             return Err(Corrupt::new("inode has no file type").ino(ino).into());
         };
-        let added = dir::add(&mut h, &mut dir, name, ino, file_type);
+        let added = dir::add(h, &mut dir, name, ino, file_type);
         let now = Timestamp::now();
         if added.is_ok() {
             dir.touch(now, true);
             child.raw.set_links_count(links + 1);
             child.touch(now, false);
-            h.store_synced(&inode, &mut child, true)?;
+            h.store_synced(inode, &mut child, true)?;
         }
-        h.store_synced(&parent_inode, &mut dir, true)?;
+        h.store_synced(parent_inode, &mut dir, true)?;
         added?;
         self.inodes.hold(ino);
         Ok(Entry {

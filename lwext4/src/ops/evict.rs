@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::fs::Fs;
-use crate::inode::InodeData;
+use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::ondisk::inode::InodeFlags;
 use crate::types::{FileBlock, FileType, Ino, Timestamp};
@@ -63,32 +63,42 @@ impl Fs {
         loop {
             let mut h = self.begin(Credits::MAP)?;
             let mut data = inode.data.write();
-            let keep = data.raw.links_count() > 0;
-            let left = if data.maps_blocks(self) {
-                let bits = self.geo.block_bits;
-                let from = if keep {
-                    data.raw.size().div_ceil(1 << bits)
-                } else {
-                    0
-                };
-                let from = FileBlock(u32::try_from(from).unwrap_or(u32::MAX));
-                map::remove(&mut h, &mut data, from, 1 << 32)?
-            } else {
-                None
-            };
-            if left.is_some() {
-                h.store_synced(&inode, &mut data, true)?;
-                continue;
+            let step = self.evict_step(&mut h, &inode, &mut data);
+            if h.finish_with(&mut data, step)? {
+                return Ok(());
             }
-            h.remove_orphan(&mut data)?;
-            if keep {
-                return h.store_synced(&inode, &mut data, true);
-            }
-            self.alloc.end_append(self, ino)?;
-            xattr::free_all(&mut h, &mut data)?;
-            let is_dir = data.raw.is_dir();
-            return self.finish_delete(&mut h, &mut data, is_dir);
         }
+    }
+
+    /// As much as one transaction takes: whether that was all.
+    fn evict_step(&self, h: &mut Handle<'_>, inode: &Inode, data: &mut InodeData) -> Result<bool> {
+        let keep = data.raw.links_count() > 0;
+        let left = if data.maps_blocks(self) {
+            let bits = self.geo.block_bits;
+            let from = if keep {
+                data.raw.size().div_ceil(1 << bits)
+            } else {
+                0
+            };
+            let from = FileBlock(u32::try_from(from).unwrap_or(u32::MAX));
+            map::remove(h, data, from, 1 << 32)?
+        } else {
+            None
+        };
+        if left.is_some() {
+            h.store_synced(inode, data, true)?;
+            return Ok(false);
+        }
+        h.remove_orphan(data)?;
+        if keep {
+            h.store_synced(inode, data, true)?;
+            return Ok(true);
+        }
+        self.alloc.end_append(self, data.ino)?;
+        xattr::free_all(h, data)?;
+        let is_dir = data.raw.is_dir();
+        self.finish_delete(h, data, is_dir)?;
+        Ok(true)
     }
 
     /// Gives back an inode that has neither blocks nor attributes any more.
@@ -100,11 +110,31 @@ impl Fs {
     ) -> Result<()> {
         data.raw.set_links_count(0);
         data.raw.set_size(0);
-        data.raw
-            .set_dtime(Timestamp::now().secs.clamp(1, i64::from(u32::MAX)) as u32);
+        let now = Timestamp::now().secs;
+        data.raw.set_dtime(deletion_time(now, self.geo.inodes));
         h.store(data)?;
         self.alloc.free_inode(h, data.ino, is_dir)?;
         self.inodes.remove(data.ino);
         Ok(())
+    }
+}
+
+/// When an inode was deleted, in seconds since 1970, as far as 32 bits go. A number that could be an
+/// inode's would be taken for a link of the orphan list: clocks that start in 1970 give such times.
+fn deletion_time(now: i64, inodes: u32) -> u32 {
+    let soonest = inodes.saturating_add(1);
+    u32::try_from(now.max(0)).unwrap_or(u32::MAX).max(soonest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deletion_time_is_never_an_inode_number() {
+        assert_eq!(deletion_time(1_700_000_000, 5000), 1_700_000_000);
+        assert_eq!(deletion_time(77, 5000), 5001);
+        assert_eq!(deletion_time(-1, 5000), 5001);
+        assert_eq!(deletion_time(i64::MAX, 5000), u32::MAX);
     }
 }

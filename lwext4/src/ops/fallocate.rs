@@ -78,6 +78,7 @@ impl Fs {
     ) -> Result<()> {
         let bits = self.geo.block_bits;
         let inode = self.inode(ino)?;
+        let _growth = inode.growth.read();
         let last = end.div_ceil(1 << bits);
         let mut at = offset >> bits;
         let mut tries = 0;
@@ -98,8 +99,13 @@ impl Fs {
                     }
                     data.touch(Timestamp::now(), true);
                 }
-                h.store_synced(&inode, &mut data, true)?;
-                step
+                // Without space, a part of the step may be done.
+                let stored = match &step {
+                    Err(Error::NoSpace) | Ok(_) => h.store_synced(&inode, &mut data, true),
+                    Err(_) => Ok(()),
+                };
+                let step = stored.and(step);
+                h.finish_with(&mut data, step)
             };
             match step {
                 Ok(next) => at = next,
@@ -164,16 +170,21 @@ impl Fs {
                 }
                 data.touch(Timestamp::now(), true);
             }
-            let left = if first < last {
+            let removed = if first < last {
                 map::remove(&mut h, &mut data, FileBlock(first as u32), last)
             } else {
                 Ok(None)
             };
-            h.store_synced(&inode, &mut data, true)?;
+            // Without space, a part may be done.
+            let stored = match &removed {
+                Err(Error::NoSpace) | Ok(_) => h.store_synced(&inode, &mut data, true),
+                Err(_) => Ok(()),
+            };
+            let removed = h.finish_with(&mut data, stored.and(removed));
             // A commit needs every handle to be gone.
             drop(data);
             drop(h);
-            match left {
+            match removed {
                 Ok(Some(at)) => last = u64::from(at.0),
                 Ok(None) => return Ok(()),
                 Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}

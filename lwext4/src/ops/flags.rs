@@ -89,7 +89,8 @@ impl Fs {
         let mut data = root.data.write();
         self.sb.lock().set_label(label);
         // Every transaction that changes something takes the superblock along.
-        h.store(&mut data)
+        let stored = h.store(&mut data);
+        h.finish(stored)
     }
 
     /// Changes an inode's own bytes, and its change time.
@@ -103,12 +104,14 @@ impl Fs {
         let mut h = self.begin(Credits::INODE)?;
         let mut data = inode.data.write();
         let before = data.raw.clone();
-        change(&mut data)?;
-        if data.raw == before {
-            return Ok(());
-        }
-        data.touch(Timestamp::now(), false);
-        h.store_synced(&inode, &mut data, false)
+        let changed = change(&mut data).and_then(|()| {
+            if data.raw == before {
+                return Ok(());
+            }
+            data.touch(Timestamp::now(), false);
+            h.store_synced(&inode, &mut data, false)
+        });
+        h.finish_with(&mut data, changed)
     }
 
     /// Sets the access time to `now` if it is not younger than the last change of the file, or a day
@@ -127,7 +130,8 @@ impl Fs {
             return Ok(());
         }
         data.raw.set_atime(now);
-        h.store(&mut data)
+        let stored = h.store(&mut data);
+        h.finish_with(&mut data, stored)
     }
 }
 

@@ -120,23 +120,36 @@ impl Fs {
         }
         let (from_inode, to_inode) = (self.inode(from)?, self.inode(to)?);
         let mut h = self.begin(Credits::RENAME)?;
+        let renamed = self.rename_with(&mut h, [&from_inode, &to_inode], name, new_name, mode);
+        h.finish(renamed)
+    }
+
+    /// Locks both directories and what the names lead to, and renames.
+    fn rename_with(
+        &self,
+        h: &mut Handle<'_>,
+        inodes: [&Arc<Inode>; 2],
+        name: &[u8],
+        new_name: &[u8],
+        mode: RenameMode,
+    ) -> Result<Option<Ino>> {
+        let [from, to] = inodes;
         loop {
             let attempt = {
-                let mut from_data = from_inode.data.write();
-                let mut to_data = if from == to {
+                let mut from_data = from.data.write();
+                let mut to_data = if from.ino == to.ino {
                     None
                 } else {
-                    to_inode.data.try_write()
+                    to.data.try_write()
                 };
-                if from != to && to_data.is_none() {
-                    Attempt::Busy(to_inode.clone())
+                if from.ino != to.ino && to_data.is_none() {
+                    Attempt::Busy(to.clone())
                 } else {
                     let mut dirs = Dirs {
                         from: &mut from_data,
                         to: to_data.as_deref_mut(),
                     };
-                    let inodes = [&from_inode, &to_inode];
-                    self.rename_locked(&mut h, inodes, &mut dirs, name, new_name, mode)?
+                    self.rename_locked(h, inodes, &mut dirs, name, new_name, mode)?
                 }
             };
             match attempt {

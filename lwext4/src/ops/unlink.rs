@@ -29,43 +29,73 @@ impl Fs {
         check_name(name)?;
         check_not_dots(name)?;
         let parent_inode = self.inode(parent)?;
-        let mut h = self.begin(Credits::NAME)?;
-        let ino = loop {
+        let ino = {
+            let mut h = self.begin(Credits::NAME)?;
+            let removed = self.remove_name_with(&mut h, &parent_inode, name, want_dir);
+            h.finish(removed)?
+        };
+        self.evict_if_unused(ino)
+    }
+
+    /// The inode that the name led to.
+    fn remove_name_with(
+        &self,
+        h: &mut Handle<'_>,
+        parent_inode: &Inode,
+        name: &[u8],
+        want_dir: bool,
+    ) -> Result<Ino> {
+        loop {
             let mut dir = parent_inode.data.write();
             dir.check_dir()?;
             let found = dir::lookup(self, &dir, name)?.ok_or(Error::NotFound)?;
-            let ino = found.ino;
-            if ino == parent {
-                return Err(Corrupt::new("a directory contains itself").ino(ino).into());
+            if found.ino == dir.ino {
+                return Err(Corrupt::new("a directory contains itself")
+                    .ino(dir.ino)
+                    .into());
             }
-            let inode = self.inode(ino)?;
-            let Some(mut child) = inode.data.try_write() else {
-                // Whoever has it may be waiting for the directory.
-                drop(dir);
-                inode.wait();
-                continue;
-            };
-            match (want_dir, child.raw.is_dir()) {
-                (true, false) => return Err(Error::NotADirectory),
-                (false, true) => return Err(Error::IsADirectory),
-                _ => {}
+            let inode = self.inode(found.ino)?;
+            if let Some(mut child) = inode.data.try_write() {
+                self.remove_locked(
+                    h,
+                    (parent_inode, &mut dir),
+                    (&inode, &mut child),
+                    name,
+                    want_dir,
+                )?;
+                return Ok(found.ino);
             }
-            check_may_remove(&dir, &child)?;
-            if want_dir && !dir::is_empty(self, &child)? {
-                return Err(Error::NotEmpty);
-            }
-            dir::remove(&mut h, &dir, name)?;
-            let now = Timestamp::now();
-            if want_dir {
-                drop_subdir_link(&mut dir);
-            }
-            dir.touch(now, true);
-            h.store_synced(&parent_inode, &mut dir, true)?;
-            self.drop_link(&mut h, &inode, &mut child, now)?;
-            break ino;
-        };
-        drop(h);
-        self.evict_if_unused(ino)
+            // Whoever has it may be waiting for the directory.
+            drop(dir);
+            inode.wait();
+        }
+    }
+
+    fn remove_locked(
+        &self,
+        h: &mut Handle<'_>,
+        (parent_inode, dir): (&Inode, &mut InodeData),
+        (inode, child): (&Inode, &mut InodeData),
+        name: &[u8],
+        want_dir: bool,
+    ) -> Result<()> {
+        match (want_dir, child.raw.is_dir()) {
+            (true, false) => return Err(Error::NotADirectory),
+            (false, true) => return Err(Error::IsADirectory),
+            _ => {}
+        }
+        check_may_remove(dir, child)?;
+        if want_dir && !dir::is_empty(self, child)? {
+            return Err(Error::NotEmpty);
+        }
+        dir::remove(h, dir, name)?;
+        let now = Timestamp::now();
+        if want_dir {
+            drop_subdir_link(dir);
+        }
+        dir.touch(now, true);
+        h.store_synced(parent_inode, dir, true)?;
+        self.drop_link(h, inode, child, now)
     }
 
     /// One name less for an inode; without a last one it becomes an orphan.

@@ -275,10 +275,12 @@ impl World {
         };
         let block = self.facts.block;
         let start = rng.u64(0..40) * block;
-        let count = if rng.u8(0..6) == 0 {
-            rng.u64(100..500)
-        } else {
-            rng.u64(4..60)
+        let room = self.v().statfs().free_blocks;
+        let count = match rng.u8(0..60) {
+            // More nodes in the map than a transaction may change.
+            0 if self.alone && room > 20_000 => rng.u64(6000..12_000),
+            0..10 => rng.u64(100..500),
+            _ => rng.u64(4..60),
         };
         let kind = rng.u8(0..4);
         let step = if rng.u8(0..4) == 0 { 3 } else { 2 };

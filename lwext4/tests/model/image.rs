@@ -11,7 +11,7 @@ pub struct Family {
     pub kib: u64,
     /// mke2fs's options, or ours.
     pub made_by: Maker,
-    /// Options of tune2fs, for what mke2fs has no option.
+    /// A command to run on the image, for what mke2fs has no option.
     pub tuned: &'static [&'static str],
     /// Room for a few files only: running full is the normal case.
     pub tiny: bool,
@@ -65,7 +65,7 @@ const fn tuned(mut family: Family, options: &'static [&'static str]) -> Family {
 pub const FAMILIES: &[Family] = &[
     mke2fs(
         "debian-4k",
-        65536,
+        131072,
         &["-t", "ext4", "-b", "4096", "-g", "4096"],
     ),
     mke2fs("debian-1k", 49152, &["-t", "ext4", "-b", "1024"]),
@@ -128,13 +128,46 @@ pub const FAMILIES: &[Family] = &[
             "^flex_bg,^64bit",
         ],
     ),
+    mke2fs(
+        "plain-dirs",
+        32768,
+        &["-t", "ext4", "-b", "1024", "-O", "^dir_index,^filetype"],
+    ),
     tuned(
         mke2fs(
-            "plain-dirs",
-            32768,
-            &["-t", "ext4", "-b", "1024", "-O", "^dir_index,^filetype"],
+            "unsigned-hash",
+            49152,
+            &["-t", "ext4", "-b", "1024", "-g", "4096"],
         ),
-        &[],
+        &["debugfs", "-w", "-R", "ssv flags 2"],
+    ),
+    mke2fs(
+        "exotic",
+        65536,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "2048",
+            "-I",
+            "512",
+            "-O",
+            "sparse_super2,large_dir,fast_commit,stable_inodes,^resize_inode",
+        ],
+    ),
+    mke2fs(
+        "large-blocks",
+        262144,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "65536",
+            "-N",
+            "8192",
+            "-O",
+            "^has_journal",
+        ],
     ),
     tuned(
         mke2fs(
@@ -142,7 +175,7 @@ pub const FAMILIES: &[Family] = &[
             49152,
             &["-t", "ext4", "-b", "1024", "-O", "orphan_file"],
         ),
-        &["-E", "hash_alg=tea"],
+        &["tune2fs", "-E", "hash_alg=tea"],
     ),
     tuned(
         mke2fs(
@@ -150,7 +183,7 @@ pub const FAMILIES: &[Family] = &[
             32768,
             &["-t", "ext3", "-b", "1024", "-I", "256"],
         ),
-        &["-E", "hash_alg=legacy"],
+        &["tune2fs", "-E", "hash_alg=legacy"],
     ),
     mke2fs("ext3", 49152, &["-t", "ext3", "-b", "1024"]),
     mke2fs("ext2", 32768, &["-t", "ext2", "-b", "1024", "-I", "128"]),
@@ -239,8 +272,8 @@ impl Disk {
                 lwext4::format(&*file_device(&path), &options).expect("formatting");
             }
         }
-        if !family.tuned.is_empty() {
-            run(Command::new("tune2fs").args(family.tuned).arg(&path));
+        if let [program, options @ ..] = family.tuned {
+            run(Command::new(program).args(options).arg(&path));
         }
         let memory = in_memory.then(|| {
             let bytes = std::fs::read(&path).expect("the image");

@@ -52,7 +52,7 @@ fn run_families(first: usize, of: usize) {
         return;
     }
     let wanted = std::env::var("LWEXT4_MODEL_FAMILY").unwrap_or_default();
-    let ops = number("LWEXT4_MODEL_OPS", 800);
+    let ops = number("LWEXT4_MODEL_OPS", 1500);
     let seed = number("LWEXT4_MODEL_SEED", 1);
     for family in FAMILIES.iter().skip(first).step_by(of) {
         if family.name.contains(&wanted) {

@@ -26,11 +26,14 @@ pub struct Plan<'a> {
     pub without: HashSet<u64>,
 }
 
+/// An operation that picks its own arguments.
+type Operation = fn(&mut World, &mut Rng);
+
 impl World {
     /// One operation.
     pub fn step(&mut self, step: u64, rng: &mut Rng) {
         self.now = Timestamp::now();
-        let crowded = self.tree.len() > CROWD;
+        let crowded = self.tree.len() > if self.alone { CROWD } else { CROWD / 3 };
         // The tree grows for a while, changes, and shrinks again.
         let (create, remove) = match step / 1500 % 3 {
             _ if crowded => (2, 50),
@@ -38,7 +41,7 @@ impl World {
             1 => (14, 12),
             _ => (8, 30),
         };
-        let table: [(u32, fn(&mut World, &mut Rng)); 21] = [
+        let table: [(u32, Operation); 21] = [
             (create, World::op_create),
             (create / 4, World::op_symlink),
             (create / 4, World::op_link),
@@ -219,6 +222,16 @@ fn run_inside(plan: &Plan, world: &mut Option<World>, dog: &Watchdog) -> u64 {
             world.note("drop the volume, and recover".into());
             world.drop_holds();
             world.drop_volume();
+            if session.bool() {
+                // What is to be replayed shows without being replayed.
+                let look = OpenOptions {
+                    read_only: true,
+                    ..OpenOptions::default()
+                };
+                world.set_volume(open(&disk, look));
+                world.compare();
+                world.drop_volume();
+            }
         } else {
             close(world, &disk, session.u8(0..3) == 0);
         }
@@ -270,7 +283,10 @@ pub fn trim(world: &mut World) {
     for id in world.tree.ids() {
         let node = world.tree.node(id);
         let (ino, size) = (node.ino, node.content.size());
-        if node.ahead && world.v().getattr(ino).expect("attributes").sectors > 200 {
+        if node.ahead
+            && node.is_regular()
+            && world.v().getattr(ino).expect("attributes").sectors > 200
+        {
             let set = SetAttr {
                 size: Some(size),
                 ..SetAttr::default()

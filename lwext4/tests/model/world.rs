@@ -6,6 +6,7 @@ use crate::streams::Stream;
 use crate::tree::{Id, Node, Time, Tree};
 use fastrand::Rng;
 use lwext4::ondisk::features::{Compat, Incompat, RoCompat};
+use lwext4::ondisk::superblock::FLAG_UNSIGNED_HASH;
 use lwext4::{Attr, Error, FileType, Ino, Result, Timestamp, Volume};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -54,9 +55,12 @@ impl Facts {
             filetype: features.incompat.contains(Incompat::FILETYPE),
             extents: features.incompat.contains(Incompat::EXTENTS),
             journal: features.compat.contains(Compat::HAS_JOURNAL),
-            viewable: !features.incompat.contains(Incompat::META_BG)
+            viewable: !features
+                .incompat
+                .intersects(Incompat::META_BG | Incompat::LARGEDIR)
                 && features.incompat.contains(Incompat::FILETYPE)
                 && sb.def_hash_version() != 0
+                && sb.flags() & FLAG_UNSIGNED_HASH == 0
                 && !(sb.inode_size() == 128
                     && features.ro_compat.contains(RoCompat::METADATA_CSUM)),
             rooms: Rooms::new(block as usize, usize::from(sb.inode_size())),
@@ -199,7 +203,8 @@ impl World {
         let stat = self.v().statfs();
         // Others may have had it a moment ago.
         let slack = if self.alone { SLACK } else { 40 * SLACK };
-        (need.inode && stat.free_inodes == 0) || stat.free_blocks < need.blocks + slack
+        (need.inode && stat.free_inodes < if self.alone { 1 } else { 50 })
+            || stat.free_blocks < need.blocks + slack
     }
 
     /// Compares a result with the errors of which one must come, or none may.

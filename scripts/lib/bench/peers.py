@@ -81,11 +81,12 @@ class Peer:
 
     def umount(self):
         """Unmounts; on return all is in the image and the daemon is gone."""
-        if not self.mounted:
+        # Not by `mounted`: being told to stop may come between mounting and noting it.
+        if not os.path.ismount(self.mountpoint):
             return
         self.note_peak()
-        self._umount()
         self.mounted = False
+        self._umount()
         while self.pid and pathlib.Path(f"/proc/{self.pid}").exists():
             time.sleep(0.001)
 

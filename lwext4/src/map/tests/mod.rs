@@ -80,7 +80,8 @@ impl Bench {
         let mut h = self.fs().begin(Credits::MAP).unwrap();
         let mut data = self.inode.data.write();
         let result = work(&mut h, &mut data);
-        h.store(&mut data).unwrap();
+        let stored = h.store(&mut data);
+        h.finish(stored).unwrap();
         result
     }
 
