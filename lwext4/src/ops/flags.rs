@@ -131,7 +131,7 @@ impl Fs {
         }
         data.raw.set_atime(now);
         let stored = h.store(&mut data);
-        h.finish(stored)
+        h.finish_with(&mut data, stored)
     }
 }
 

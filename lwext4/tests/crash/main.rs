@@ -1,0 +1,29 @@
+//! Whatever kills the process, the machine or the disk: the image comes back whole, with everything
+//! in it that was promised.
+//!
+//! `cargo test` takes a sample of the power cuts; with `LWEXT4_CRASH_FULL=1` it takes every prefix of
+//! the workloads' writes and 10,000 orders. `LWEXT4_CRASH_SEED` makes other workloads;
+//! `LWEXT4_CRASH_KEEP` names a directory for images that something is wrong with.
+
+mod cuts;
+mod devices;
+mod durability;
+mod faults;
+mod history;
+mod kernel;
+mod model;
+mod operations;
+mod power;
+mod random;
+mod tools;
+mod workload;
+
+/// Whether to take the time for everything.
+fn full() -> bool {
+    std::env::var_os("LWEXT4_CRASH_FULL").is_some_and(|value| value == "1")
+}
+
+/// What makes the workloads differ from those of other runs.
+fn seed() -> u64 {
+    std::env::var("LWEXT4_CRASH_SEED").map_or(1, |text| text.parse().expect("a number"))
+}

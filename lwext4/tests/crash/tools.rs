@@ -1,0 +1,153 @@
+//! e2fsprogs, for images and verdicts.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A kind of file system.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    pub name: &'static str,
+    pub size: u64,
+    /// What mke2fs is given.
+    pub options: &'static [&'static str],
+}
+
+/// The kinds that must survive everything: journals on 1 KiB and 4 KiB blocks, small enough to wrap.
+pub const JOURNALED: &[Family] = &[
+    Family {
+        name: "4k",
+        size: 16 << 20,
+        options: &["-t", "ext4", "-b", "4096", "-J", "size=4"],
+    },
+    Family {
+        name: "1k",
+        size: 8 << 20,
+        options: &["-t", "ext4", "-b", "1024", "-J", "size=1"],
+    },
+    Family {
+        name: "seed+orphan_file",
+        // With a backup superblock: without one, e2fsck -p forgets to empty the orphan file, also that
+        // of a kernel.
+        size: 16 << 20,
+        options: &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-J",
+            "size=1",
+            "-O",
+            "metadata_csum_seed,orphan_file",
+        ],
+    },
+    Family {
+        name: "^metadata_csum",
+        size: 8 << 20,
+        options: &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-J",
+            "size=1",
+            "-O",
+            "^metadata_csum,^64bit",
+        ],
+    },
+    Family {
+        name: "ext3",
+        size: 8 << 20,
+        options: &["-t", "ext3", "-b", "1024", "-J", "size=1", "-I", "128"],
+    },
+];
+
+impl Family {
+    /// A new file system of this kind.
+    pub fn image(&self, dir: &Dir) -> Vec<u8> {
+        let path = dir.file("new");
+        File::create(&path).unwrap().set_len(self.size).unwrap();
+        // A file system, but for its size, as mke2fs makes it by default.
+        let mut args = vec!["-q", "-F", "-E", "lazy_itable_init=1"];
+        args.extend(self.options);
+        let path_text = path.to_str().unwrap().to_owned();
+        args.push(&path_text);
+        run("mke2fs", &args, &[0]);
+        std::fs::read(&path).unwrap()
+    }
+}
+
+/// Whether the tools are there; says so if not.
+pub fn available() -> bool {
+    let found = ["mke2fs", "e2fsck"]
+        .iter()
+        .all(|tool| Command::new(tool).arg("-V").output().is_ok());
+    if !found {
+        eprintln!("skipped: needs e2fsprogs");
+    }
+    found
+}
+
+/// A directory for images, in memory where that is possible.
+pub struct Dir(tempfile::TempDir);
+
+impl Dir {
+    pub fn new() -> Dir {
+        let memory = Path::new("/dev/shm");
+        Dir(if memory.is_dir() {
+            tempfile::tempdir_in(memory).unwrap()
+        } else {
+            tempfile::tempdir().unwrap()
+        })
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// Writes an image to a file, holes where it is zero.
+pub fn write_image(path: &Path, bytes: &[u8]) {
+    let file = File::create(path).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+    for (i, part) in bytes.chunks(16_384).enumerate() {
+        if part.iter().any(|&byte| byte != 0) {
+            file.write_all_at(part, i as u64 * 16_384).unwrap();
+        }
+    }
+}
+
+pub fn output(tool: &str, args: &[&str]) -> Output {
+    Command::new(tool)
+        .args(args)
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap_or_else(|error| panic!("{tool}: {error}"))
+}
+
+/// Runs a tool whose exit code must be one of `codes`: what it wrote.
+pub fn run(tool: &str, args: &[&str], codes: &[i32]) -> String {
+    let out = output(tool, args);
+    let text =
+        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    let code = out.status.code();
+    assert!(
+        code.is_some_and(|c| codes.contains(&c)),
+        "{tool} {args:?}: {code:?}\n{text}"
+    );
+    text
+}
+
+/// `e2fsck` with a flag, as an error unless its exit code is one of `codes`.
+pub fn e2fsck(flag: &str, path: &Path, codes: &[i32]) -> Result<i32, String> {
+    let out = output("e2fsck", &[flag, path.to_str().unwrap()]);
+    match out.status.code() {
+        Some(code) if codes.contains(&code) => Ok(code),
+        code => Err(format!(
+            "e2fsck {flag}: {code:?}\n{}{}",
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        )),
+    }
+}
