@@ -21,3 +21,28 @@ pub mod seeds;
 pub mod structures;
 mod tree;
 pub mod walk;
+
+use choices::Choices;
+use run::Target;
+use std::sync::LazyLock;
+
+/// One run for a coverage-guided fuzzer, which decides everything by `bytes`.
+///
+/// # Panics
+/// When the engine wrote where it should not, or panicked itself.
+pub fn fuzz(bytes: &[u8], target: Target) {
+    static SEEDS: LazyLock<Vec<seeds::Seed>> = LazyLock::new(|| seeds::all(&mut |_| ()));
+    let mut choices = Choices::from_bytes(bytes);
+    // Only images that were left in use have a journal to be replayed.
+    let seeds: Vec<_> = SEEDS
+        .iter()
+        .filter(|seed| target != Target::Recover || seed.has_transactions())
+        .collect();
+    let Some(seed) = choices.pick(&seeds) else {
+        return;
+    };
+    let (image, _) = run::broken(seed, &mut choices);
+    if let Err(finding) = run::run(&image, target, &mut choices) {
+        panic!("{finding}");
+    }
+}

@@ -214,6 +214,28 @@ fn spawn(options: &Options, first: u64, count: u64, seconds: u64) -> std::io::Re
         .spawn()
 }
 
+/// Whether a process is stopped by a signal.
+fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    matches!(state, Some('T' | 't'))
+}
+
+/// Shows what the threads of a process wait for, if there is a debugger.
+fn where_it_hangs(pid: u32) {
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-batch", "-ex", "thread apply all backtrace 24", "-p"]);
+    if let Ok(out) = gdb.arg(pid.to_string()).output() {
+        for line in String::from_utf8_lossy(&out.stdout).lines() {
+            if line.starts_with("Thread") || line.starts_with('#') {
+                println!("| {line}");
+            }
+        }
+    }
+}
+
 /// The parent: starts children until all is done, and says what they found.
 fn supervise(options: &Options) -> usize {
     let start = Instant::now();
@@ -262,7 +284,12 @@ fn supervise(options: &Options) -> usize {
                         println!("{line}");
                     }
                 },
-                Err(RecvTimeoutError::Timeout) => break Some("hangs"),
+                // Someone may have stopped it, and not it itself.
+                Err(RecvTimeoutError::Timeout) if is_stopped(child.id()) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    where_it_hangs(child.id());
+                    break Some("hangs");
+                }
                 Err(RecvTimeoutError::Disconnected) => break None,
             }
         };

@@ -20,6 +20,16 @@ pub struct Seed {
     pub found: Arc<Structures>,
 }
 
+impl Seed {
+    /// Whether its journal has something to be replayed.
+    pub fn has_transactions(&self) -> bool {
+        self.found
+            .log
+            .as_ref()
+            .is_some_and(|log| !log.copies.is_empty())
+    }
+}
+
 /// A feature set: who makes it, with which options, how many MiB.
 struct Recipe {
     name: &'static str,

@@ -479,14 +479,14 @@ mod tests {
     fn times_survive_in_every_epoch() {
         let mut inode = RawInode::new(256, 32);
         for secs in [
-            -(1 << 31),
+            1 - (1 << 31),
             -1,
             0,
             1,
             (1 << 31) - 1,
             1 << 31,
             1 << 33,
-            (3 << 32) + (1 << 31) - 1,
+            (3 << 32) + (1 << 31) - 2,
         ] {
             let time = Timestamp {
                 secs,

@@ -1,6 +1,6 @@
 //! Devices for tests: one that records, one that shares its start, one that fails.
 
-use lwext4::{BlockDevice, MemDevice};
+use lwext4::BlockDevice;
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -156,74 +156,108 @@ pub enum Fault {
     Flush,
 }
 
-/// A device that fails the `at`-th call (from 0) of one kind, and, if it is broken for good, every
-/// one after that.
-pub struct Faulty {
-    pub inner: Arc<MemDevice>,
+/// When a [`Faulty`] device fails, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
     pub fault: Fault,
+    /// The call that fails, from 0 among those of its kind.
     pub at: usize,
+    /// Whether all after that fail too.
     pub for_good: bool,
     /// `errno` of the failure.
     pub code: i32,
-    pub calls: AtomicUsize,
-    pub struck: AtomicBool,
+}
+
+/// A device that fails as planned. It has a cache as the host has one: what a failed flush should have
+/// made durable is lost, though it can still be read.
+pub struct Faulty {
+    plan: Plan,
+    calls: AtomicUsize,
+    struck: AtomicBool,
+    /// What reading shows.
+    shown: Overlay,
+    /// What is left in the end, but for `cached`.
+    durable: Overlay,
+    cached: Mutex<Vec<(u64, Vec<u8>)>>,
 }
 
 impl Faulty {
-    pub fn new(
-        inner: Arc<MemDevice>,
-        fault: Fault,
-        at: usize,
-        for_good: bool,
-        code: i32,
-    ) -> Faulty {
+    pub fn new(base: Arc<Vec<u8>>, plan: Plan) -> Faulty {
         Faulty {
-            inner,
-            fault,
-            at,
-            for_good,
-            code,
+            plan,
             calls: AtomicUsize::new(0),
             struck: AtomicBool::new(false),
+            shown: Overlay::new(base.clone()),
+            durable: Overlay::new(base),
+            cached: Mutex::default(),
         }
     }
 
+    /// Whether a call failed.
     pub fn has_struck(&self) -> bool {
         self.struck.load(Ordering::SeqCst)
     }
 
+    /// Calls of the kind that is to fail.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// What the disk holds once the host has written what it can.
+    pub fn left(&self) -> Vec<u8> {
+        self.keep(&mut self.cached.lock().unwrap());
+        self.durable.to_bytes()
+    }
+
+    fn keep(&self, cached: &mut Vec<(u64, Vec<u8>)>) {
+        for (offset, bytes) in cached.drain(..) {
+            self.durable.write_at(&bytes, offset).unwrap();
+        }
+    }
+
     fn strike(&self, kind: Fault) -> io::Result<()> {
-        if kind != self.fault {
+        if kind != self.plan.fault {
             return Ok(());
         }
         let n = self.calls.fetch_add(1, Ordering::SeqCst);
-        if n == self.at || (self.for_good && n > self.at) {
+        if n == self.plan.at || (self.plan.for_good && n > self.plan.at) {
             self.struck.store(true, Ordering::SeqCst);
-            return Err(io::Error::from_raw_os_error(self.code));
+            return Err(io::Error::from_raw_os_error(self.plan.code));
         }
+        Ok(())
+    }
+
+    fn put(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        self.shown.write_at(buf, offset)?;
+        self.cached.lock().unwrap().push((offset, buf.to_vec()));
         Ok(())
     }
 }
 
 impl BlockDevice for Faulty {
     fn size(&self) -> u64 {
-        self.inner.size()
+        self.shown.size()
     }
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         self.strike(Fault::Read)?;
-        self.inner.read_at(buf, offset)
+        self.shown.read_at(buf, offset)
     }
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         if let Err(error) = self.strike(Fault::Write) {
-            // As a disk does: a part of it may have got through.
+            // A part of it may have got through.
             let part = buf.len() / 2 / SECTOR * SECTOR;
-            self.inner.write_at(&buf[..part], offset)?;
+            self.put(&buf[..part], offset)?;
             return Err(error);
         }
-        self.inner.write_at(buf, offset)
+        self.put(buf, offset)
     }
     fn flush(&self) -> io::Result<()> {
-        self.strike(Fault::Flush)?;
-        self.inner.flush()
+        let mut cached = self.cached.lock().unwrap();
+        if let Err(error) = self.strike(Fault::Flush) {
+            cached.clear();
+            return Err(error);
+        }
+        self.keep(&mut cached);
+        Ok(())
     }
 }

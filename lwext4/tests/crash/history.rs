@@ -100,6 +100,8 @@ impl History {
             .iter()
             .filter(|p| kept && p.at <= events)
             .collect();
+        // An operation that wrote nothing can have been synced without an event after it.
+        let last = made.iter().map(|p| p.step).fold(last, usize::max);
         let first = made
             .iter()
             .filter(|p| p.scope == Scope::All)

@@ -7,7 +7,10 @@
 
 mod cuts;
 mod devices;
+mod durability;
+mod faults;
 mod history;
+mod kernel;
 mod model;
 mod operations;
 mod power;

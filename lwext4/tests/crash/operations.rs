@@ -217,9 +217,11 @@ impl Workload<'_> {
         }
         let at = self.random.below(self.held.len() as u64) as usize;
         let ino = self.held[at];
-        let regular = self.volume.getattr(ino)?.file_type == FileType::Regular;
-        if regular && self.random.one_in(2) {
-            self.volume.write(ino, 1000, &[1; 3000], WriteMode::Plain)?;
+        let attr = self.volume.getattr(ino)?;
+        if attr.file_type == FileType::Regular && self.random.one_in(2) {
+            // Behind its end: until its deletion is on disk, it may come back.
+            self.volume
+                .write(ino, attr.size, &[1; 3000], WriteMode::Plain)?;
         } else {
             self.held.remove(at);
             self.volume.forget(ino, 1);

@@ -211,7 +211,7 @@ fn check_recording(recording: &Recording, plan: &Plan, seed: u64) -> (usize, usi
                 let mut random = Random::new(seed * 7 + thread as u64);
                 let mut cuts = Cuts::new(&recording.start, &recording.events);
                 for at in (0..=len).filter(|at| at % THREADS == thread) {
-                    if at / THREADS % every == 0 {
+                    if (at / THREADS).is_multiple_of(every) {
                         let cut = cuts.prefix(at);
                         bench
                             .check(recording, at, cut)

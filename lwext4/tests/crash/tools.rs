@@ -63,20 +63,6 @@ pub const JOURNALED: &[Family] = &[
     },
 ];
 
-/// Without a journal.
-pub const UNJOURNALED: &[Family] = &[
-    Family {
-        name: "no journal",
-        size: 8 << 20,
-        options: &["-t", "ext4", "-b", "1024", "-O", "^has_journal"],
-    },
-    Family {
-        name: "ext2",
-        size: 8 << 20,
-        options: &["-t", "ext2", "-b", "1024"],
-    },
-];
-
 impl Family {
     /// A new file system of this kind.
     pub fn image(&self, dir: &Dir) -> Vec<u8> {

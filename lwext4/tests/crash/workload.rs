@@ -1,12 +1,11 @@
 //! The main job's operations, at random, with syncs in between, on a volume and on the model.
 
 use crate::devices::Recorder;
-use crate::history::{History, Scope};
+use crate::history::History;
 use crate::model::{Id, Kind, Node, ROOT, Tree};
 use crate::random::Random;
 use lwext4::*;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 /// How many files there may be in all.
 const FILES: usize = 150;
@@ -146,6 +145,25 @@ impl<'a> Workload<'a> {
             .filter_map(|node| node.content())
             .map(|c| c.len())
             .sum()
+    }
+
+    /// Goes on where another workload stopped, on the image that it left.
+    pub fn resume(
+        volume: &'a Volume,
+        clock: &'a dyn Clock,
+        seed: u64,
+        (tree, inos): (Tree, HashMap<Id, Ino>),
+    ) -> Workload<'a> {
+        let mut workload = Workload::new(volume, clock, seed);
+        workload.history = History::new(tree.clone());
+        workload.names = 1_000_000;
+        (workload.tree, workload.inos) = (tree, inos);
+        workload
+    }
+
+    /// What another workload needs to go on here.
+    pub fn state(&self) -> (Tree, HashMap<Id, Ino>) {
+        (self.tree.clone(), self.inos.clone())
     }
 
     /// One operation.

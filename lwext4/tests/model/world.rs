@@ -81,16 +81,13 @@ impl Facts {
     /// How a time comes back that was set.
     pub fn kept(&self, time: Timestamp) -> Timestamp {
         let first = i64::from(i32::MIN);
-        if self.inode_size == 128 {
-            let secs = time.secs.clamp(first, i64::from(i32::MAX));
-            Timestamp { secs, nanos: 0 }
-        } else {
-            let secs = time.secs.clamp(first, (3 << 32) + i64::from(i32::MAX));
-            Timestamp {
-                secs,
-                nanos: time.nanos,
-            }
-        }
+        let small = self.inode_size == 128;
+        let last = i64::from(i32::MAX) + if small { 0 } else { 3 << 32 };
+        let secs = time.secs.clamp(first, last);
+        // The first and the last second, which other times become, have no parts.
+        let whole = small || secs == first || secs == last;
+        let nanos = if whole { 0 } else { time.nanos };
+        Timestamp { secs, nanos }
     }
 }
 

@@ -10,7 +10,7 @@ use std::slice;
 use lwext4_sys::{ext4_blockdev, ext4_blockdev_iface};
 
 const SECTOR: usize = 512;
-const EIO: c_int = 5;
+pub const EIO: c_int = 5;
 
 /// What C lwext4 keeps pointers to while the device is registered: its parts are boxed and never move.
 pub struct Device {

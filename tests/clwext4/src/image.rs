@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lwext4_sys as c;
 
-use crate::device::Device;
+use crate::device::{Device, EIO};
 
 /// C lwext4 keeps its mounts in global variables without locks: one image at a time.
 static ONE: Mutex<()> = Mutex::new(());
@@ -247,8 +247,9 @@ impl Image {
         Ok(names.map(|name| name[..name.len() - 1].to_vec()).collect())
     }
 
-    /// The value of an extended attribute, as it is on disk.
-    pub fn attribute(&self, at: &[u8], name: &[u8]) -> Result<Vec<u8>> {
+    /// The value of an extended attribute, as it is on disk; `None` where C lwext4 calls it an input/output error: of
+    /// all attributes of an inode that has none in itself, or is full of them.
+    pub fn attribute(&self, at: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>> {
         let mut value = vec![0_u8; 1 << 16];
         let mut length = 0;
         // SAFETY: "/" is mounted; `name` has the length that is said; at most `value.len()` bytes are written.
@@ -262,9 +263,12 @@ impl Image {
                 ptr::from_mut(&mut length),
             )
         };
+        if got == EIO {
+            return Ok(None);
+        }
         check("ext4_getxattr", at, got)?;
         value.truncate(length as usize);
-        Ok(value)
+        Ok(Some(value))
     }
 }
 

@@ -1,0 +1,8 @@
+//! Open a broken image read-only, and read everything.
+#![no_main]
+
+use lwext4_broken::run::Target;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    lwext4_broken::fuzz(bytes, Target::Walk);
+});

@@ -1,0 +1,190 @@
+//! The kernel as a judge: it mounts what a power cut left, replays the journal, and finds what the
+//! engine finds.
+
+use crate::cuts::Cuts;
+use crate::full;
+use crate::model::{Entry, Found, Listing};
+use crate::power::{look, random_script, record};
+use crate::random::Random;
+use crate::tools::{Dir, JOURNALED, available, e2fsck, output, run, write_image};
+use lwext4::OpenOptions;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::CStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Whether images can be mounted here; says so if not.
+fn can_mount(dir: &Dir) -> bool {
+    let image = JOURNALED[1].image(dir);
+    let path = dir.file("try");
+    write_image(&path, &image);
+    let at = dir.file("try-mounted");
+    std::fs::create_dir(&at).unwrap();
+    let mounted = output("mount", &["-o", "loop", text(&path), text(&at)])
+        .status
+        .success();
+    if mounted {
+        run("umount", &[text(&at)], &[0]);
+    } else {
+        eprintln!("skipped: needs root and loop devices");
+    }
+    mounted
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A loop mount; unmounted when dropped.
+struct Mounted {
+    at: PathBuf,
+}
+
+impl Mounted {
+    fn new(image: &Path) -> Result<Mounted, String> {
+        let at = image.with_extension("mounted");
+        let _ = std::fs::create_dir(&at);
+        let out = output(
+            "mount",
+            &["-t", "ext4", "-o", "loop", text(image), text(&at)],
+        );
+        if out.status.success() {
+            Ok(Mounted { at })
+        } else {
+            Err(format!("mount: {}", String::from_utf8_lossy(&out.stderr)))
+        }
+    }
+
+    fn unmount(&self) {
+        // A child process of another test may hold our files for a moment.
+        for _ in 0..100 {
+            if output("umount", &[text(&self.at)]).status.success() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        eprintln!("{} stays mounted", self.at.display());
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        self.unmount();
+    }
+}
+
+/// What is in a directory of the host, as [`crate::model::read_volume`] tells it of a volume.
+fn read_tree(root: &Path) -> io::Result<Found> {
+    let mut found = Found {
+        listing: Listing::default(),
+        contents: HashMap::new(),
+    };
+    read_dir(root, "", &mut found)?;
+    Ok(found)
+}
+
+fn read_dir(dir: &Path, path: &str, found: &mut Found) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let (host, meta) = (entry.path(), entry.path().symlink_metadata()?);
+        if path.is_empty() && entry.file_name() == "lost+found" {
+            continue;
+        }
+        let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+        let kind = meta.file_type();
+        let (letter, target) = if kind.is_dir() {
+            ('d', Vec::new())
+        } else if kind.is_symlink() {
+            (
+                'l',
+                std::fs::read_link(&host)?.as_os_str().as_bytes().to_vec(),
+            )
+        } else if kind.is_fifo() {
+            ('p', Vec::new())
+        } else {
+            found
+                .contents
+                .insert(path.clone(), Arc::new(std::fs::read(&host)?));
+            ('f', Vec::new())
+        };
+        found.listing.entries.push(Entry {
+            path: path.clone(),
+            file: meta.ino(),
+            letter,
+            perm: (meta.mode() & 0o7777) as u16,
+            owner: (meta.uid(), meta.gid()),
+            nlink: meta.nlink() as u32,
+            size: if letter == 'd' { 0 } else { meta.size() },
+            target,
+            xattrs: xattrs(&host)?,
+        });
+        if letter == 'd' {
+            read_dir(&host, &path, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn xattrs(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let mut names = vec![0; 65_536];
+    let len = rustix::fs::llistxattr(path, &mut names)?;
+    let mut found = BTreeMap::new();
+    for name in names[..len].split_inclusive(|&byte| byte == 0) {
+        let name = CStr::from_bytes_with_nul(name).map_err(io::Error::other)?;
+        let mut value = vec![0; 65_536];
+        let len = rustix::fs::lgetxattr(path, name, &mut value)?;
+        value.truncate(len);
+        found.insert(name.to_bytes().to_vec(), value);
+    }
+    Ok(found)
+}
+
+#[test]
+fn the_kernel_replays_our_journal_to_what_we_find() {
+    let dir = Dir::new();
+    if !available() || !can_mount(&dir) {
+        return;
+    }
+    let samples = if full() { 60 } else { 4 };
+    for (i, family) in JOURNALED.iter().enumerate() {
+        let seed = crate::seed() * 100 + i as u64;
+        let recording = record(family, &dir, seed, OpenOptions::default(), random_script);
+        let mut random = Random::new(seed);
+        let len = recording.events.len() as u64;
+        let mut places: Vec<usize> = (0..samples)
+            .map(|_| 1 + random.below(len) as usize)
+            .collect();
+        places.sort_unstable();
+        let mut cuts = Cuts::new(&recording.start, &recording.events);
+        let mut replayed = 0;
+        for at in places {
+            let cut = Arc::new(cuts.reordered(at, &mut random));
+            let path = dir.file("image");
+            write_image(&path, &cut.to_bytes());
+            let check = || -> Result<(), String> {
+                let ours = look(cut.clone())?;
+                let mounted = Mounted::new(&path)?;
+                let theirs = read_tree(&mounted.at).map_err(|e| e.to_string())?;
+                drop(mounted);
+                if ours.listing.text(&[]) != theirs.listing.text(&[]) {
+                    return Err(format!(
+                        "the kernel finds\n{}, and we\n{}",
+                        theirs.listing.text(&[]),
+                        ours.listing.text(&[])
+                    ));
+                }
+                if ours.contents != theirs.contents {
+                    return Err("the kernel finds other contents".into());
+                }
+                recording.history.check(at, &theirs)?;
+                e2fsck("-fn", &path, &[0]).map(|_| ())
+            };
+            check().unwrap_or_else(|e| panic!("{}, seed {seed}, {at} events: {e}", family.name));
+            replayed += 1;
+        }
+        println!("{}: {replayed} images mounted by the kernel", family.name);
+    }
+}
