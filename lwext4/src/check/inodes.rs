@@ -247,11 +247,7 @@ impl Checker<'_> {
         let negative = |at, more, end: u16| {
             extra >= end && u32::get(bytes, at) >> 31 == 1 && u32::get(bytes, more) & 3 == 3
         };
-        if negative(0x0C, 0x84, 8)
-            || negative(0x10, 0x88, 12)
-            || negative(0x08, 0x8C, 16)
-            || negative(0x90, 0x94, 24)
-        {
+        if negative(0x0C, 0x84, 8) || negative(0x10, 0x88, 12) || negative(0x08, 0x8C, 16) {
             self.bad_inode(Kind::Inode, ino, "a time beyond the year 2310");
         }
     }
