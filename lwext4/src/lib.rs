@@ -16,6 +16,7 @@ mod inode;
 mod journal;
 mod map;
 pub mod ondisk;
+mod open;
 mod ops;
 mod options;
 mod orphan;

@@ -13,7 +13,7 @@ use crate::ondisk::features::{Compat, Incompat, RoCompat, Support, TABLE};
 use crate::ondisk::superblock::{
     FLAG_SIGNED_HASH, FLAG_UNSIGNED_HASH, MAGIC, OFFSET, SIZE, STATE_ERROR, Superblock,
 };
-use crate::volume::open_journal;
+use crate::open::open_journal;
 use std::sync::Arc;
 
 /// What the passes need to begin.

@@ -1,0 +1,62 @@
+//! The arguments of `liveroot mount`.
+
+use super::values::parse_size;
+use clap::Args;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Arguments of `liveroot mount`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Mount options:
+  ro, rw                  read-only; writable (the default)
+  allow_other             let other users in (as an ordinary user this needs user_allow_other in
+                          /etc/fuse.conf); no_allow_other: root's mount is for root alone
+  offset=N, partition=N   as --offset and --partition
+  norecovery              with ro: leave the journal alone and show what lies under it
+  durability=power        what completed survives a power cut of the host (the default)
+  durability=process      what completed survives the death of liveroot, but not a power cut
+  durability=none         fastest: an interrupted session may leave an image that needs e2fsck
+  fsync=honour, ignore    whether programs' fsync waits for the disk (honour: the default)
+  commit=SECONDS          the most work that an interruption can lose (5)
+  suid, dev, noexec, ...  as for mount(8); an ordinary user's mounts are always nosuid,nodev
+  relatime                note when files are read, as mount(8) describes it (default: noatime)
+  open=ask                be asked at every open: immutable and append-only files then refuse to be
+                          opened for writing, not only to be changed
+  threads=N, stats=FILE, foreground, fsname=NAME
+
+Examples:
+  liveroot mount rootfs.ext4 mnt
+  liveroot mount disk.img mnt --partition 2
+  liveroot mount rootfs.ext4 mnt --read-only --foreground
+  mount -t fuse.liveroot rootfs.ext4 /mnt -o ro")]
+pub struct Mount {
+    /// The image file, or a block device.
+    pub image: PathBuf,
+    /// The directory to show it in.
+    pub mountpoint: PathBuf,
+    /// Mount options, separated by commas; see below.
+    #[arg(short, long = "options", value_name = "OPTION,...")]
+    pub options: Vec<OsString>,
+    /// Stay in the foreground; Ctrl-C unmounts.
+    #[arg(short, long)]
+    pub foreground: bool,
+    /// Change nothing in the image.
+    #[arg(short, long)]
+    pub read_only: bool,
+    /// Let other users in, subject to the files' permissions.
+    #[arg(long)]
+    pub allow_other: bool,
+    /// The file system starts at this byte of the image (units K, M, G, T allowed).
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
+    pub offset: Option<u64>,
+    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
+    #[arg(long, value_name = "NUMBER")]
+    pub partition: Option<u32>,
+    /// How many threads serve requests. By default one a processor, at least 2, at most 8.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
+    /// At the end, write counts of requests and peak memory to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+}
