@@ -56,6 +56,8 @@ pub struct Attachment<'a> {
     pub flags: MountFlags,
     /// Whether other users get in.
     pub allow_other: bool,
+    /// Whether the kernel checks permissions; else who gets in may do everything.
+    pub kernel_checks: bool,
 }
 
 /// Mounts, and returns the connection to the kernel. `device` is [`open_device`]'s.
@@ -92,13 +94,18 @@ fn by_system_call(what: &Attachment<'_>, device: &File) -> Result<(), Errno> {
     flags.set(Ms::SYNCHRONOUS, what.flags.sync);
     flags.set(Ms::DIRSYNC, what.flags.dirsync);
     let mut data = format!(
-        "fd={},rootmode=40000,user_id={},group_id={},default_permissions",
+        "fd={},rootmode=40000,user_id={},group_id={}",
         device.as_fd().as_raw_fd(),
         geteuid().as_raw(),
         getegid().as_raw()
     );
-    if what.allow_other {
-        data.push_str(",allow_other");
+    for (on, option) in [
+        (what.kernel_checks, ",default_permissions"),
+        (what.allow_other, ",allow_other"),
+    ] {
+        if on {
+            data.push_str(option);
+        }
     }
     let data = CString::new(data).map_err(|_| Errno::INVAL)?;
     mount(what.source, what.point, FS_TYPE, flags, data.as_c_str())
@@ -157,7 +164,11 @@ fn explain(point: &Path, said: &str) -> Failure {
         },
     );
     if said.contains("user_allow_other") {
-        failure.remedy("add that line to /etc/fuse.conf, or leave --allow-other out")
+        Failure::of(
+            point,
+            "only root may let other users in, as long as /etc/fuse.conf does not say user_allow_other",
+        )
+        .remedy("as root: echo user_allow_other >> /etc/fuse.conf; or leave --allow-other out")
     } else if said.contains("no write access") || said.contains("not owned by") {
         failure.remedy("mount on a directory that is yours")
     } else {
@@ -167,8 +178,9 @@ fn explain(point: &Path, said: &str) -> Failure {
 
 fn fusermount_options(what: &Attachment<'_>, by_root: bool) -> OsString {
     let flags = what.flags;
-    let mut options = b"subtype=liveroot,default_permissions".to_vec();
+    let mut options = b"subtype=liveroot".to_vec();
     for (on, option) in [
+        (what.kernel_checks, ",default_permissions"),
         (flags.read_only, ",ro"),
         (flags.noexec, ",noexec"),
         (flags.sync, ",sync"),
@@ -235,6 +247,7 @@ mod tests {
                 ..MountFlags::default()
             },
             allow_other: true,
+            kernel_checks: true,
         };
         assert_eq!(
             fusermount_options(&what, false),

@@ -6,13 +6,15 @@ use super::detach::{Detached, abort, detach};
 use super::image::{self, Image};
 use super::mounts::{self, Device};
 use super::options::Settings;
+use super::who::{self, Mounter};
 use super::{log as messages, mountpoint, stats, verdict};
 use crate::failure::{Failure, Result};
+use crate::fuse::processes::Proc;
 use crate::fuse::{Counters, Face, Losses, Policy};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
 use lwext4::Volume;
-use rustix::process::{Pid, WaitOptions, geteuid, setsid, waitpid};
+use rustix::process::{Pid, WaitOptions, getegid, geteuid, setsid, waitpid};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::OwnedFd;
@@ -150,6 +152,11 @@ impl Serving {
         } else {
             Access::Write
         };
+        let mounter = Mounter {
+            uid: geteuid().as_raw(),
+            gid: getegid().as_raw(),
+        };
+        let owners = who::is_who(settings, mounter)?;
         sys::block_termination().map_err(|e| Failure::new(format!("blocking signals: {e}")))?;
         let image = image::open(&settings.image, settings.place, access)?;
         let point = mountpoint::check(&settings.mountpoint)?;
@@ -163,18 +170,27 @@ impl Serving {
         let volume = Arc::new(volume);
         let counters = Arc::new(Counters::default());
         let losses = Arc::new(Losses::default());
+        let kernel_checks = !owners.all_are_root;
         let face = {
             let policy = Policy {
                 access_times: settings.flags.access_times,
                 asks_open: settings.asks_open,
             };
-            Face::new(volume.clone(), counters.clone(), losses.clone(), policy)
+            Face::new(
+                volume.clone(),
+                counters.clone(),
+                losses.clone(),
+                policy,
+                owners,
+                Arc::new(Proc),
+            )
         };
         let attachment = Attachment {
             point: &point,
             source: settings.source.as_deref().unwrap_or(path.as_os_str()),
             flags: settings.flags,
             allow_other: settings.lets_others_in(geteuid().is_root()),
+            kernel_checks,
         };
         let connected = attach::attach(&attachment, connection)
             .and_then(|connection| connect(face, connection, settings, &point));

@@ -2,7 +2,7 @@
 //!
 //! Mounting: [`options`] says what is wanted; [`image`] finds, opens and locks the bytes
 //! ([`partition`] looks into disks, [`sniff`] names what is not ext4, [`in_use`] asks who else has
-//! the file); [`mountpoint`] checks the directory; [`attach`] makes the mount appear; [`daemon`]
+//! the file); [`who`] decides who is who; [`mountpoint`] checks the directory; [`attach`] makes the mount appear; [`daemon`]
 //! serves it, from the fork to the verdict.
 //!
 //! Unmounting: [`control`] is how `liveroot umount` finds the daemon and hears its verdict;
@@ -25,3 +25,4 @@ pub mod partition;
 pub mod sniff;
 pub mod stats;
 pub mod verdict;
+pub mod who;

@@ -2,6 +2,7 @@
 
 use crate::cli;
 use crate::failure::{Failure, Result};
+use crate::fuse::ids::Wanted;
 use lwext4::{Durability, FsyncMode, OpenOptions};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -52,6 +53,9 @@ pub struct Settings {
     pub flags: MountFlags,
     /// Whether other users get in; `None`: root's mounts let them, those of others do not.
     pub allow_other: Option<bool>,
+    /// Who is who; `None`: root's mounts show ids as they are, and so do mounts that let others in;
+    /// else who mounts is the image's root.
+    pub map: Option<Wanted>,
     /// No daemon in the background.
     pub foreground: bool,
     /// Threads that serve requests.
@@ -83,6 +87,7 @@ impl Settings {
             place: Place::Whole,
             flags: MountFlags::default(),
             allow_other: None,
+            map: None,
             foreground: false,
             threads: default_threads(),
             stats: None,
@@ -100,6 +105,9 @@ impl Settings {
         settings.flags.read_only |= args.read_only;
         if args.allow_other {
             settings.allow_other = Some(true);
+        }
+        if let Some(map) = &args.map {
+            settings.map = Some(Wanted::parse(map)?);
         }
         if let Some(threads) = args.threads {
             settings.threads = threads.into();
@@ -151,6 +159,7 @@ impl Settings {
             ("dirsync", None) => self.flags.dirsync = true,
             ("allow_other", None) => self.allow_other = Some(true),
             ("no_allow_other", None) => self.allow_other = Some(false),
+            ("map", Some(text)) => self.map = Some(Wanted::parse(text)?),
             ("foreground", None) => self.foreground = true,
             ("norecovery" | "noload", None) => self.engine.norecovery = true,
             ("offset", Some(text)) => {
@@ -355,6 +364,20 @@ mod tests {
         assert_eq!(at(&["-o", "partition=2"]), Ok(Place::Partition(2)));
         assert!(at(&["-o", "partition=2,offset=5"]).is_err());
         assert!(at(&["-o", "partition=2", "--offset", "5"]).is_err());
+    }
+
+    #[test]
+    fn a_map_may_come_either_way() {
+        let map = |args: &[&str]| parse(args).unwrap().map;
+        assert_eq!(map(&[]), None);
+        assert_eq!(map(&["-o", "map=none"]), Some(Wanted::None));
+        assert_eq!(
+            map(&["--map", "caller", "-o", "map=none"]),
+            Some(Wanted::Caller)
+        );
+        let escaped = map(&["-o", r"map=0:1000:1\,1:100000:65535,ro"]);
+        assert_eq!(escaped, map(&["--map", "0:1000:1,1:100000:65535"]));
+        assert!(parse(&["--map", "0:1000"]).is_err());
     }
 
     #[test]
