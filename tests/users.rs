@@ -118,15 +118,12 @@ os.close(fd); os.unlink("etc/hostname~")'"#;
         );
         let stored = desk.as_kernel(&format!(
             "{SHOW}; cat etc/hostname; show . etc etc/hostname opt opt/sub opt/sub/file opt/link
-            show service a b p home/agent/profile home/agent/tree/sub/file"
+            show service a b p home/agent/profile home/agent/tree/sub home/agent/tree/sub/file"
         ));
-        // The directory of the image's user 1000 keeps what is copied into it, if that is the caller.
-        let agent = if user == 1000 { "1000:1000" } else { "0:0" };
-        let expected = format!(
-            "saved\n. 755 0:0\netc 755 0:0\netc/hostname 644 0:0\nopt 755 0:0\nopt/sub 700 0:0\n\
+        let expected = "saved\n. 755 0:0\netc 755 0:0\netc/hostname 644 0:0\nopt 755 0:0\nopt/sub 700 0:0\n\
              opt/sub/file 644 0:0\nopt/link 777 5:6\nservice 644 1000:1000\na 644 33:34\nb 4751 0:0\n\
-             p 644 0:0\nhome/agent/profile 644 1000:1000\nhome/agent/tree/sub/file 644 {agent}\n"
-        );
+             p 644 0:0\nhome/agent/profile 644 1000:1000\nhome/agent/tree/sub 700 0:0\n\
+             home/agent/tree/sub/file 644 0:0\n";
         assert_eq!(stored, expected, "user {user}");
     }
 }

@@ -31,9 +31,9 @@ Who is who (--map):
     shows         root's files as yours; others as what they are
     stores        what you make as root's; what you chown as what you say, and so chmod
     allows        everything that root may do to files in the image
-    chown to      your own number: the program that made the file (cp -a, sed -i, an editor) leaves
-                  it root's, or gives it the owner of a directory that has your number; another
-                  program, such as chown, stores the number
+    chown to      your own number is stored, unless it comes from the program that made the file
+                  (cp -a, sed -i, an editor): that file stays root's, or becomes the user's of that
+                  number in a directory of this user
     ACLs          name ids as they are in the image
   none            numbers are what they are (the default for root, and with --allow-other)
     shows, stores the same numbers on both sides
@@ -46,7 +46,7 @@ Who is who (--map):
                   --map 0:1000:1,1:100000:65535
   Whatever the map, the kernel keeps some things for the host's root: making devices (mknod), file
   capabilities (setcap), trusted and security attributes, chattr +i and +a; and it lets only the
-  shown owner set an ACL, or delete others' files in a sticky directory.
+  shown owner set an ACL, or delete others' files in a sticky directory. liveroot run has a way.
 
 Examples:
   liveroot mount rootfs.ext4 mnt

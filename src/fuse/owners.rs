@@ -92,13 +92,14 @@ impl Face {
         if let IdMap::Caller { uid, gid } = self.owners.map
             && let Ok(above) = self.volume.getattr(parent)
         {
+            let is_file = attr.file_type == FileType::Regular;
             let made = Made {
                 tid: request.pid(),
                 is_dir: attr.file_type == FileType::Directory,
-                in_own_dir: above.uid == uid,
-                in_own_group: above.gid == gid,
+                in_own_dir: is_file && above.uid == uid,
+                in_own_group: is_file && above.gid == gid,
             };
-            self.makers.record(parent, attr.ino, made);
+            self.makers.record(attr.ino, made);
         }
     }
 
