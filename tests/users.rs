@@ -255,6 +255,34 @@ fn others_are_kept_out_unless_allowed() {
 }
 
 #[test]
+fn a_users_mount_is_nosuid_nodev_and_its_state_private() {
+    const NAME: &str = "a_users_mount_is_nosuid_nodev_and_its_state_private";
+    let Some(desk) = Desk::new(NAME, "") else {
+        return;
+    };
+    let script = "mkdir run elsewhere; export XDG_RUNTIME_DIR=$PWD/run; $PREPARE
+        \"$1\" mount image mnt; grep \" $PWD/mnt \" /proc/self/mountinfo | cut -d' ' -f6
+        stat -c '%a %F' run/liveroot; find run/liveroot/ -name '*.sock' | wc -l
+        \"$1\" umount mnt; find run/liveroot/ elsewhere -name '*.sock' | wc -l; rm -r run elsewhere";
+    for (prepare, state) in [
+        ("umask 0", "700 directory\n1"),
+        ("mkdir -m 777 run/liveroot", "700 directory\n1"),
+        // Somebody else's idea of where the state should go: it is not taken.
+        ("ln -s ../elsewhere run/liveroot", "777 symbolic link\n0"),
+    ] {
+        let script = script.replace("$PREPARE", prepare);
+        let done = as_user(USERS[1], desk.dir.path(), "", &script);
+        assert!(done.status.success(), "{}", said(&done));
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert_eq!(
+            text,
+            format!("rw,nosuid,nodev,noatime\n{state}\n0\n"),
+            "{prepare}"
+        );
+    }
+}
+
+#[test]
 fn a_missing_user_allow_other_is_explained() {
     const NAME: &str = "a_missing_user_allow_other_is_explained";
     let Some(desk) = Desk::new(NAME, "") else {

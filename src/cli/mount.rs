@@ -24,6 +24,7 @@ Mount options:
   open=ask                be asked at every open: immutable and append-only files then refuse to be
                           opened for writing, not only to be changed
   map=MAP                 as --map; write \\, for a comma in it
+  nosandbox               as --no-sandbox
   threads=N, stats=FILE, foreground, fsname=NAME
 
 Who is who (--map):
@@ -74,6 +75,9 @@ pub struct Mount {
     /// Who is who in the image: caller, none, or IMAGE:HOST:COUNT,...; see below.
     #[arg(long, value_name = "MAP")]
     pub map: Option<String>,
+    /// Let the daemon keep its privileges, and its way to other files, when it serves.
+    #[arg(long)]
+    pub no_sandbox: bool,
     /// The file system starts at this byte of the image (units K, M, G, T allowed).
     #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
     pub offset: Option<u64>,

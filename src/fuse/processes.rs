@@ -1,9 +1,10 @@
 //! What a request does not say of its sender.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
 /// What there is to know of a thread.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// The process that it belongs to.
     pub process: u32,

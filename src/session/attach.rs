@@ -4,6 +4,7 @@ use super::mounts::FS_TYPE;
 use super::options::MountFlags;
 use crate::failure::{Failure, Result};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags as Ms, mount};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -20,7 +21,8 @@ use std::process::{Command, Stdio};
 /// The setuid program that mounts for ordinary users; searched in PATH.
 pub const FUSERMOUNT: &str = "fusermount3";
 
-const DEVICE: &str = "/dev/fuse";
+/// How FUSE servers reach the kernel.
+pub const DEVICE: &str = "/dev/fuse";
 
 /// Opens the FUSE device, to learn before anything else whether there is one.
 ///
@@ -35,11 +37,13 @@ pub fn open_device() -> Result<File> {
         .map_err(|error| match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
                 Failure::of(path, "no such device: the kernel has no FUSE here").remedy(
-                    "load it (modprobe fuse), or start the container with --device /dev/fuse",
+                    "load it (modprobe fuse), or start the container with --device /dev/fuse; \
+                     liveroot doctor tells more",
                 )
             }
             Some(libc::EACCES | libc::EPERM) => Failure::of(path, error).remedy(
-                "let this user open it (chmod 666 /dev/fuse), or allow the device in the container",
+                "let this user open it (chmod 666 /dev/fuse), or allow the device in the container; \
+                 liveroot doctor tells more",
             ),
             _ => Failure::of(path, error),
         })
@@ -84,7 +88,20 @@ pub fn attach(what: &Attachment<'_>, device: File) -> Result<OwnedFd> {
     }
 }
 
+/// Opens the directory `point`, a path without symlinks: whoever can put one in its way meanwhile
+/// does not get the mount elsewhere.
+fn open_point(point: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat2(CWD, point, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        // Linux before 5.6, and containers that do not know the call.
+        Err(Errno::NOSYS | Errno::PERM) => open(point, flags, Mode::empty()),
+        opened => opened,
+    }
+}
+
 fn by_system_call(what: &Attachment<'_>, device: &File) -> Result<(), Errno> {
+    let directory = open_point(what.point)?;
+    let point = format!("/proc/self/fd/{}", directory.as_raw_fd());
     let mut flags = Ms::empty();
     flags.set(Ms::RDONLY, what.flags.read_only);
     flags.set(Ms::NOSUID, what.flags.suid == Some(false));
@@ -108,7 +125,7 @@ fn by_system_call(what: &Attachment<'_>, device: &File) -> Result<(), Errno> {
         }
     }
     let data = CString::new(data).map_err(|_| Errno::INVAL)?;
-    mount(what.source, what.point, FS_TYPE, flags, data.as_c_str())
+    mount(what.source, point, FS_TYPE, flags, data.as_c_str())
 }
 
 fn through_fusermount(what: &Attachment<'_>, by_root: bool) -> Result<OwnedFd> {
@@ -147,7 +164,7 @@ pub fn no_fusermount(point: &Path, error: &io::Error) -> Failure {
             point,
             format!("{FUSERMOUNT} is not installed, and only root mounts without it"),
         )
-        .remedy("install the package fuse3")
+        .remedy("install the package fuse3; liveroot doctor tells more")
     } else {
         Failure::of(point, format!("running {FUSERMOUNT}: {error}"))
     }
@@ -172,7 +189,7 @@ fn explain(point: &Path, said: &str) -> Failure {
     } else if said.contains("no write access") || said.contains("not owned by") {
         failure.remedy("mount on a directory that is yours")
     } else {
-        failure
+        failure.remedy("liveroot doctor tells what this machine allows")
     }
 }
 
@@ -236,6 +253,21 @@ pub fn widen_readahead((major, minor): super::mounts::Device) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_symlink_leads_a_mount_astray() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(base.join("real/point")).unwrap();
+        std::os::unix::fs::symlink("real", base.join("link")).unwrap();
+        std::os::unix::fs::symlink("real/point", base.join("last")).unwrap();
+        assert!(open_point(&base.join("real/point")).is_ok());
+        assert_eq!(
+            open_point(&base.join("link/point")).unwrap_err(),
+            Errno::LOOP
+        );
+        assert!(open_point(&base.join("last")).is_err());
+    }
 
     #[test]
     fn commas_in_the_source_are_escaped() {

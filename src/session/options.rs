@@ -4,6 +4,7 @@ use crate::cli;
 use crate::failure::{Failure, Result};
 use crate::fuse::ids::Wanted;
 use lwext4::{Durability, FsyncMode, OpenOptions};
+use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ pub enum Place {
 }
 
 /// Flags of the mount itself, which the kernel applies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct MountFlags {
     /// Nothing may be changed.
     pub read_only: bool,
@@ -56,6 +57,8 @@ pub struct Settings {
     /// Who is who; `None`: root's mounts show ids as they are, and so do mounts that let others in;
     /// else who mounts is the image's root.
     pub map: Option<Wanted>,
+    /// Whether the daemon gives up what it does not need, once it serves.
+    pub sandbox: bool,
     /// No daemon in the background.
     pub foreground: bool,
     /// Threads that serve requests.
@@ -88,6 +91,7 @@ impl Settings {
             flags: MountFlags::default(),
             allow_other: None,
             map: None,
+            sandbox: true,
             foreground: false,
             threads: default_threads(),
             stats: None,
@@ -106,6 +110,7 @@ impl Settings {
         if args.allow_other {
             settings.allow_other = Some(true);
         }
+        settings.sandbox &= !args.no_sandbox;
         if let Some(map) = &args.map {
             settings.map = Some(Wanted::parse(map)?);
         }
@@ -159,6 +164,8 @@ impl Settings {
             ("dirsync", None) => self.flags.dirsync = true,
             ("allow_other", None) => self.allow_other = Some(true),
             ("no_allow_other", None) => self.allow_other = Some(false),
+            ("sandbox", None) => self.sandbox = true,
+            ("nosandbox", None) => self.sandbox = false,
             ("map", Some(text)) => self.map = Some(Wanted::parse(text)?),
             ("foreground", None) => self.foreground = true,
             ("norecovery" | "noload", None) => self.engine.norecovery = true,
@@ -364,6 +371,13 @@ mod tests {
         assert_eq!(at(&["-o", "partition=2"]), Ok(Place::Partition(2)));
         assert!(at(&["-o", "partition=2,offset=5"]).is_err());
         assert!(at(&["-o", "partition=2", "--offset", "5"]).is_err());
+    }
+
+    #[test]
+    fn the_sandbox_can_be_left() {
+        assert!(parse(&[]).unwrap().sandbox);
+        assert!(!parse(&["--no-sandbox"]).unwrap().sandbox);
+        assert!(!parse(&["-o", "nosandbox"]).unwrap().sandbox);
     }
 
     #[test]
