@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
-use support::command::{command, output, said};
+use support::command::{command, output, run, said};
 use support::image::LIVEROOT;
 use support::requirements::{is_root, skip};
 use support::user::{as_user, can_be_user, open_to_all, program_is_reachable};
@@ -21,7 +21,7 @@ fn room(test: &str) -> Option<TempDir> {
         return None;
     }
     let dir = TempDir::with_prefix("liveroot-doctor-").unwrap();
-    support::command::run(&mut open_to_all(dir.path()));
+    run(&mut open_to_all(dir.path()));
     if !program_is_reachable(USER, dir.path()) {
         skip(test, "other users cannot run the program where it lies");
         return None;
@@ -135,13 +135,10 @@ fn a_missing_or_closed_device_is_named() {
     assert_eq!(report["facts"]["fuse_device"], "no_driver");
 
     // What mount says points to it.
-    let refused = as_user(
-        USER,
-        dir.path(),
-        bare,
-        "touch i m; \"$1\" create i -s 32M --force -q
-        rm m; mkdir m; exec \"$1\" mount i m",
-    );
+    let image = dir.path().join("i");
+    run(command(LIVEROOT, ["create", "-s", "32M", "-q"]).arg(&image));
+    run(command("chmod", ["666"]).arg(&image));
+    let refused = as_user(USER, dir.path(), bare, "mkdir m; exec \"$1\" mount i m");
     assert!(
         said(&refused).contains("liveroot doctor"),
         "{}",
@@ -212,14 +209,17 @@ fn settings_that_forbid_user_namespaces_are_named() {
     let Some(dir) = room(NAME) else {
         return;
     };
-    // Forbidden in a user namespace of the test's own.
+    // Forbidden in a user namespace of the test's own, in which everybody has a number.
+    let forbid = "unshare -Um sleep 60 & pid=$!
+        until echo 0 0 65535 2>/dev/null > /proc/$pid/uid_map; do sleep 0.05; done
+        echo 0 0 65535 > /proc/$pid/gid_map
+        status=0; nsenter -U -m -t $pid sh -c \"$3\" sh \"$1\" \"$2\" || status=$?
+        kill $pid; exit $status";
     let enter = "set -e; echo 0 > /proc/sys/user/max_user_namespaces; eval \"$1\"
         exec setpriv --reuid=4321 --regid=4321 --clear-groups \"$2\" doctor --json";
-    let map = "0,0,65535";
     let forbidden = |more: &str| {
-        let mut unshare = command("unshare", ["-Um", "--map-users", map, "--map-groups", map]);
-        unshare.args(["sh", "-c", enter, "sh", more, LIVEROOT]);
-        output(unshare.current_dir(dir.path()))
+        let mut script = command("sh", ["-c", forbid, "sh", more, LIVEROOT, enter]);
+        output(script.current_dir(dir.path()))
     };
     let done = forbidden("");
     if done.stdout.is_empty() {
