@@ -123,6 +123,8 @@ pub(crate) struct Inner {
     pub kind: BlockKind,
     /// The running transaction, when this block is part of it.
     pub joined: Option<TxnId>,
+    /// Never written yet: made in the running transaction.
+    pub fresh: bool,
     /// False while the block is being read, and for good when that failed.
     loaded: bool,
 }
@@ -206,6 +208,7 @@ impl Cache {
                     bytes: Arc::new(Vec::new()),
                     kind,
                     joined: None,
+                    fresh: false,
                     loaded: false,
                 }),
             });
@@ -243,6 +246,7 @@ impl Cache {
                 bytes: Arc::new(vec![0; self.block_size]),
                 kind,
                 joined: None,
+                fresh: true,
                 loaded: true,
             }),
         });
