@@ -13,6 +13,7 @@ pub mod features;
 pub mod group_desc;
 pub mod inode;
 pub mod jbd2;
+pub(crate) mod orphan_file;
 pub mod superblock;
 pub mod xattr;
 
