@@ -255,6 +255,61 @@ fn others_are_kept_out_unless_allowed() {
 }
 
 #[test]
+fn beside_the_images_root_others_get_what_the_kernel_would_give_them() {
+    const NAME: &str = "beside_the_images_root_others_get_what_the_kernel_would_give_them";
+    if !can_run(NAME, &[Need::Program("setfacl"), Need::Program("setfattr")]) {
+        return;
+    }
+    let fill = "umask 022; chmod 755 .; mkdir -p closed/sub open pub acl group noexec; chmod 777 open
+        for d in closed closed/sub pub acl group noexec; do echo x > $d/f; done; chmod 700 closed
+        chmod 600 acl/f; setfacl -m u:77:r acl/f; chmod 640 group/f; chgrp 88 group/f; chmod 744 noexec
+        echo w > pub/w; chmod 666 pub/w; printf '#!/bin/sh\\necho ran\\n' > pub/run; cp pub/run pub/data
+        chmod 711 pub/run; mkdir -m 1777 tmp; echo t > tmp/theirs; mkdir open/dir";
+    let tried = r#"
+        try() { if "$@" > /dev/null 2>&1; then echo "yes: $*"; else echo "no: $*"; fi; }
+        for d in closed closed/sub pub acl group noexec; do
+            try cat $d/f; try stat $d/f; try ls $d; try sh -c "echo more >> $d/f"; try sh -c "cd $d"
+            try touch $d/new; try rm -f $d/f; try mv $d/f open/moved; try ln $d/f open/linked
+            try chmod 777 $d/f; try chown 77 $d/f; try touch -d @1 $d/f; try truncate -s 1 $d/f
+            try setfattr -n user.a -v b $d/f; try getfattr -n user.a $d/f
+        done
+        try touch pub/w; try touch -d @1 pub/w; try sh -c 'echo over > pub/w'; try setfattr -n user.a -v b pub/w
+        try cp pub/run open/copied; try pub/data; try sh pub/run; try rm -f tmp/theirs; try mv tmp/theirs tmp/x
+        try sh -c 'umask 377; echo once > open/ro'; try sh -c 'echo twice > open/ro'; try cat open/ro
+        try mkdir open/own; try mv open/own tmp/own; try mv open/dir tmp/dir; try chgrp 88 open/ro; try chgrp 5 open/ro
+        try chmod 2755 open/ro; try chmod u+s open/ro; stat -c '%a %g' open/ro; try test -w pub/f; try test -r acl/f
+        try mkfifo open/fifo; try ln -s x open/link; try rm open/ro; try rmdir tmp/own; try find . -name f"#;
+    let other = "setpriv --reuid=77 --regid=77 --groups=88 sh -c";
+    let Some(desk) = Desk::new(NAME, fill) else {
+        return;
+    };
+    fs::write(desk.dir.path().join("tried"), tried).unwrap();
+    // The kernel is asked first, of a copy.
+    desk.shell("cp image fresh");
+    let kernel = desk.as_kernel(&format!("{other} \"$(cat ../tried)\""));
+    desk.shell("cat fresh > image");
+    let as_root = format!(
+        "echo user_allow_other > conf; mount --bind conf /etc/fuse.conf
+        {{ while test ! -e ready; do sleep 0.05; done; cd mnt; {other} \"$(cat ../tried)\" > ../answers 2>&1
+        cd ..; touch done; }} &"
+    );
+    // The mounter sees everything before, so that the kernel could have it in its caches.
+    let script = "\"$1\" mount image mnt --map caller --allow-other; find mnt | xargs stat > /dev/null
+        cat mnt/closed/f mnt/closed/sub/f; echo root > mnt/noexec/g; touch ready
+        while test ! -e done; do sleep 0.05; done; cat mnt/closed/sub/f; chown 5 mnt/pub/f; \"$1\" umount mnt";
+    let done = as_user(USERS[1], desk.dir.path(), &as_root, script);
+    assert!(done.status.success(), "{}", said(&done));
+    let answers = fs::read_to_string(desk.dir.path().join("answers")).unwrap();
+    assert_eq!(answers, kernel);
+    assert!(
+        kernel.contains("no: cat closed/sub/f") && kernel.contains("yes: cat acl/f"),
+        "{kernel}"
+    );
+    run(command("e2fsck", ["-fn"]).arg(desk.dir.path().join("image")));
+    assert_eq!(desk.as_kernel("stat -c %u:%g pub/f noexec/g"), "5:0\n0:0\n");
+}
+
+#[test]
 fn a_users_mount_is_nosuid_nodev_and_its_state_private() {
     const NAME: &str = "a_users_mount_is_nosuid_nodev_and_its_state_private";
     let Some(desk) = Desk::new(NAME, "") else {

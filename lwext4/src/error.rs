@@ -47,6 +47,9 @@ pub enum Error {
     /// The operation is forbidden for this file (immutable, append-only, …).
     #[error("operation not permitted: {0}")]
     NotPermitted(&'static str),
+    /// The caller lacks a permission. The engine checks none: this is for servers that do.
+    #[error("permission denied")]
+    Denied,
     /// A file cannot get a name in a directory of another project.
     #[error("the directory belongs to another project")]
     OtherProject,
@@ -186,6 +189,7 @@ impl Error {
                     .filter(|code| matches!(code, 28 | 122))
                     .unwrap_or(5) // EIO
             }
+            Error::Denied => 13,                                       // EACCES
             Error::Exists => 17,                                       // EEXIST
             Error::OtherProject => 18,                                 // EXDEV
             Error::NotADirectory => 20,                                // ENOTDIR

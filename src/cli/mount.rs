@@ -45,9 +45,11 @@ Who is who (--map):
     allows        everything, if the image's id 0 is you; else what the kernel allows those ids
                   With rootless Podman, for user 1000 with subordinate ids from 100000 on:
                   --map 0:1000:1,1:100000:65535
+  With caller and --allow-other together, liveroot checks what the others may do, and the kernel
+  asks it at every step of a path: slower than --map none, which lets a container's root in as well.
   Whatever the map, the kernel keeps some things for the host's root: making devices (mknod), file
-  capabilities (setcap), trusted and security attributes, chattr +i and +a; and it lets only the
-  shown owner set an ACL, or delete others' files in a sticky directory. liveroot run has a way.
+  capabilities (setcap), trusted and security attributes, chattr +i and +a; and only the shown
+  owner sets an ACL. liveroot run has a way.
 
 Examples:
   liveroot mount rootfs.ext4 mnt

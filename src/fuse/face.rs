@@ -2,7 +2,7 @@
 
 use super::caller::Caller;
 use super::makers::Makers;
-use super::owners::Owners;
+use super::owners::{Checks, Owners};
 use super::processes::Processes;
 use super::rules::{self, Setuid};
 use super::translate::{FOREVER, can_be_child, errno, generation_to_kernel};
@@ -13,6 +13,7 @@ use fuser::{ReplyWrite, ReplyXattr};
 use lwext4::{Attr, Entry, Error, FileType, Ino, SetAttr, Timestamp, Volume, WriteMode};
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 thread_local! {
     /// Where a thread puts what it reads from files, kept from request to request.
@@ -93,14 +94,26 @@ impl Face {
     /// Answers with the inode behind a name.
     pub(super) fn entry(&self, reply: ReplyEntry, result: Result<Entry, Error>) {
         match result {
-            Ok(Entry { attr }) if can_be_child(attr.ino) => {
-                reply.entry(&FOREVER, &self.show(&attr), generation_to_kernel(&attr))
-            }
+            Ok(Entry { attr }) if can_be_child(attr.ino) => reply.entry(
+                &self.names_last(),
+                &self.show(&attr),
+                generation_to_kernel(&attr),
+            ),
             Ok(Entry { attr }) => {
                 self.volume.forget(attr.ino, 1);
                 reply.error(Errno::from_i32(libc::EUCLEAN));
             }
             Err(error) => reply.error(errno(&error)),
+        }
+    }
+
+    /// How long the kernel may remember names, and attributes that come with them: where permissions are checked here, it
+    /// must ask at every step.
+    pub(super) fn names_last(&self) -> Duration {
+        if self.owners.checks == Checks::Here {
+            Duration::ZERO
+        } else {
+            FOREVER
         }
     }
 
@@ -188,7 +201,7 @@ impl Face {
     /// A kernel that checks no permissions does not expect the mode to change with the list.
     pub(super) fn acl_changed(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
         self.clear_setgid(ino, caller)?;
-        if self.owners.all_are_root {
+        if self.owners.checks != Checks::Kernel {
             self.mode_changed(ino);
         }
         Ok(())

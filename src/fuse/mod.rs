@@ -7,6 +7,7 @@
 
 mod acl;
 mod caller;
+mod checks;
 mod counters;
 mod face;
 pub mod ids;
@@ -23,4 +24,4 @@ pub mod translate;
 pub use counters::{Counters, Kind};
 pub use face::{Face, Policy};
 pub use losses::Losses;
-pub use owners::Owners;
+pub use owners::{Checks, Owners};

@@ -3,34 +3,55 @@
 use super::acl;
 use super::caller::Caller;
 use super::face::Face;
-use super::ids::{IdMap, Kind, NOBODY};
+use super::ids::{IdMap, Kind};
 use super::makers::Made;
 use fuser::{FileAttr, Request};
 use lwext4::{Attr, Entry, Error, FileType, Ino, NewFile, SetAttr, SetXattrMode};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Who is who, and who is root.
+/// Who is who, and who checks what they may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owners {
     /// The owners in the image and on the host.
     pub map: IdMap,
-    /// Only the image's root gets in, and the kernel checks no permissions: everything is allowed.
-    /// Else the kernel checks, and its root is root.
-    pub all_are_root: bool,
+    /// Who checks permissions.
+    pub checks: Checks,
 }
+
+/// Who checks permissions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checks {
+    /// The kernel; its root is root.
+    #[default]
+    Kernel,
+    /// Nobody needs to: only the image's root gets in.
+    Nobody,
+    /// [`checks`](super::checks): the kernel does not know who is the image's root.
+    Here,
+}
+
+/// Who is not in the map: nobody has this number.
+const STRANGER: u32 = u32::MAX;
 
 impl Face {
     /// The sender of `request`.
     pub(super) fn caller(&self, request: &Request) -> Caller {
-        let (map, all) = (&self.owners.map, self.owners.all_are_root);
+        let map = &self.owners.map;
         let host_root = request.uid() == 0;
+        let uid = map.to_image(Kind::User, request.uid()).unwrap_or(STRANGER);
+        let in_disguise = !host_root
+            && match self.owners.checks {
+                Checks::Kernel => false,
+                Checks::Nobody => true,
+                Checks::Here => uid == 0,
+            };
         Caller {
-            uid: map.to_image(Kind::User, request.uid()).unwrap_or(NOBODY),
-            gid: map.to_image(Kind::Group, request.gid()).unwrap_or(NOBODY),
+            uid,
+            gid: map.to_image(Kind::Group, request.gid()).unwrap_or(STRANGER),
             tid: request.pid(),
-            is_root: host_root || all,
-            in_disguise: all && !host_root,
+            is_root: host_root || in_disguise,
+            in_disguise,
         }
     }
 
@@ -51,7 +72,9 @@ impl Face {
 
     /// The owner of what the sender of `request` makes: user and group.
     pub(super) fn new_owner(&self, request: &Request) -> Result<(u32, u32), Error> {
-        if let IdMap::Caller { .. } = self.owners.map {
+        if let IdMap::Caller { uid, .. } = self.owners.map
+            && request.uid() == uid
+        {
             return Ok((0, 0));
         }
         let image = |kind, id| {
@@ -90,6 +113,7 @@ impl Face {
     /// Remembers who made a file, if that can matter.
     pub(super) fn note_maker(&self, parent: Ino, attr: &Attr, request: &Request) {
         if let IdMap::Caller { uid, gid } = self.owners.map
+            && request.uid() == uid
             && let Ok(above) = self.volume.getattr(parent)
         {
             let is_file = attr.file_type == FileType::Regular;
@@ -119,7 +143,10 @@ impl Face {
             }
             return Ok(());
         };
-        // Only the caller's own numbers mean two owners.
+        // Only the caller's own numbers mean two owners, and only to it.
+        if !caller.in_disguise {
+            return Ok(());
+        }
         if set.uid != Some(uid) && set.gid != Some(gid) {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use super::stats::Statistics;
 use super::who::{self, Mounter};
 use super::{log as messages, mountpoint, verdict};
 use crate::failure::{EXIT_FAILED, Failure, Result};
-use crate::fuse::{Counters, Face, Losses, Owners, Policy};
+use crate::fuse::{Checks, Counters, Face, Losses, Owners, Policy};
 use crate::sandbox::{self, Missing};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
@@ -202,7 +202,7 @@ impl Serving {
             source: source.as_bytes().to_vec(),
             flags: settings.flags,
             allow_other: settings.lets_others_in(geteuid().is_root()),
-            kernel_checks: !owners.all_are_root,
+            kernel_checks: owners.checks == Checks::Kernel,
         })?;
         let statistics = settings
             .stats

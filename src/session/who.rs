@@ -2,8 +2,8 @@
 
 use super::options::Settings;
 use crate::failure::{Failure, Result};
-use crate::fuse::Owners;
 use crate::fuse::ids::{IdMap, Kind, Wanted};
+use crate::fuse::{Checks, Owners};
 
 /// The user who mounts, in numbers of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +17,11 @@ pub struct Mounter {
 /// Chooses the map, and whether all are root.
 ///
 /// The kernel lets nobody but the mounter in unless others are allowed. So where the mounter is the
-/// image's root, no permission needs checking; and none may be checked, because the kernel takes the
-/// mounter for an ordinary user.
+/// image's root, no permission needs checking; and the kernel must not check any, because it takes the
+/// mounter for an ordinary user. Where others get in beside such a root, the daemon checks.
 ///
 /// # Errors
-/// The map leaves the mounter out, or lets others in beside an image's root that the kernel does not
-/// know.
+/// The map leaves the mounter out.
 pub fn is_who(settings: &Settings, mounter: Mounter) -> Result<Owners> {
     let by_root = mounter.uid == 0;
     let allow_other = settings.lets_others_in(by_root);
@@ -54,21 +53,12 @@ pub fn is_who(settings: &Settings, mounter: Mounter) -> Result<Owners> {
     }
     let root = map.to_host(Kind::User, 0);
     let disguised = map != IdMap::None && root != 0 && map.to_image(Kind::User, root) == Some(0);
-    if disguised && allow_other {
-        return Err(Failure::usage(format!(
-            "user {root} cannot be the image's root in a mount that is open to others: \
-             nobody would check what those may do"
-        ))
-        .remedy(if by_root {
-            "add -o no_allow_other, or use --map none"
-        } else {
-            "use --map none, or leave --allow-other out"
-        }));
-    }
-    Ok(Owners {
-        map,
-        all_are_root: disguised && root == mounter.uid,
-    })
+    let checks = match (disguised, allow_other) {
+        (true, true) => Checks::Here,
+        (true, false) if root == mounter.uid => Checks::Nobody,
+        _ => Checks::Kernel,
+    };
+    Ok(Owners { map, checks })
 }
 
 #[cfg(test)]
@@ -98,29 +88,27 @@ mod tests {
             gid: 100,
         };
         let user = owners(USER, &[]).unwrap();
-        assert_eq!((user.map, user.all_are_root), (caller, true));
+        assert_eq!((user.map, user.checks), (caller, Checks::Nobody));
         assert_eq!(owners(ROOT, &[]), Ok(Owners::default()));
         assert_eq!(owners(ROOT, &["--map", "caller"]), Ok(Owners::default()));
         assert_eq!(owners(USER, &["--map", "none"]), Ok(Owners::default()));
     }
 
     #[test]
-    fn others_get_in_only_where_the_kernel_checks() {
+    fn where_others_get_in_somebody_checks() {
+        let checks = |mounter, args: &[&str]| owners(mounter, args).unwrap().checks;
         assert_eq!(owners(USER, &["--allow-other"]), Ok(Owners::default()));
-        let refused = owners(USER, &["--allow-other", "--map", "caller"]).unwrap_err();
-        assert!(refused.to_string().contains("--map none"), "{refused}");
-        assert!(owners(ROOT, &["--map", "0:1000:1"]).is_err());
-        let checked = owners(USER, &["--allow-other", "--map", "5:1000:1,g:9:100:1"]).unwrap();
-        assert!(!checked.all_are_root);
+        let both = ["--allow-other", "--map", "caller"];
+        assert_eq!(checks(USER, &both), Checks::Here);
+        assert_eq!(checks(ROOT, &["--map", "0:1000:1"]), Checks::Here);
+        let unlike = ["--allow-other", "--map", "5:1000:1,g:9:100:1"];
+        assert_eq!(checks(USER, &unlike), Checks::Kernel);
     }
 
     #[test]
     fn a_map_must_hold_its_mounter() {
-        assert!(
-            owners(USER, &["--map", "u:0:1000:1,g:0:100:1"])
-                .unwrap()
-                .all_are_root
-        );
+        let whole = owners(USER, &["--map", "u:0:1000:1,g:0:100:1"]);
+        assert_eq!(whole.unwrap().checks, Checks::Nobody);
         let refused = owners(USER, &["--map", "0:1000:1"]).unwrap_err();
         assert!(refused.to_string().contains("g:0:100:1"), "{refused}");
     }
