@@ -68,8 +68,9 @@ pub enum Command {
     /// The command returns when the directory is there; a daemon in the background serves it until
     /// `liveroot umount`. Only one liveroot (or kernel loop device) may have an image writable at a time.
     ///
-    /// As root the mount is open to all users, subject to the files' permissions; as an ordinary user it
-    /// is yours alone unless --allow-other is given.
+    /// As root the mount is open to all users, subject to the files' permissions. As an ordinary user it
+    /// is yours alone, and you are the image's root: its files look like yours, what you make is root's,
+    /// and chown and chmod to anything are stored. --allow-other and --map change that.
     Mount(Mount),
     /// Unmount, and return when the image is complete and clean.
     ///

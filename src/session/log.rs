@@ -42,8 +42,11 @@ pub fn to_background() {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // fuser complains of every reply whose request was interrupted.
-        metadata.level() <= Level::Info && !metadata.target().starts_with("fuser")
+        // fuser complains of every reply whose request was interrupted, and the engine tells of every
+        // journal that it replays.
+        let ours = metadata.target().starts_with("liveroot");
+        let least = if ours { Level::Info } else { Level::Warn };
+        metadata.level() <= least && !metadata.target().starts_with("fuser")
     }
 
     fn log(&self, record: &Record<'_>) {
