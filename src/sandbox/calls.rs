@@ -138,7 +138,7 @@ fn listed_calls(arch: TargetArch) -> Filter {
     let names = names.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
     rules.insert(libc::SYS_prctl, names);
     // Sockets that do not block.
-    rules.insert(libc::SYS_ioctl, bits(1, 0xffff_ffff, libc::FIONBIO)?);
+    rules.insert(libc::SYS_ioctl, bits(1, 0xffff_ffff, FIONBIO)?);
     SeccompFilter::new(
         rules,
         SeccompAction::Errno(libc::EPERM as u32),
@@ -146,6 +146,9 @@ fn listed_calls(arch: TargetArch) -> Filter {
         arch,
     )
 }
+
+/// The ioctl behind `set_nonblocking`; C libraries do not agree on its type.
+const FIONBIO: u64 = 0x5421;
 
 /// A rule that an argument has, of the bits in `mask`, exactly those of `value`.
 fn bits(
