@@ -7,6 +7,7 @@ use crate::attr::Attr;
 use crate::cache::{BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::journal::Handle;
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::types::{BlockNo, FileType, Ino, Timestamp, TxnId};
@@ -119,6 +120,12 @@ impl InodeData {
             FileType::CharDevice | FileType::BlockDevice => raw.device(),
             _ => (0, 0),
         };
+        // A file inside its inode takes no blocks, but what reads files must not think it is a hole.
+        let inside = if file_type == FileType::Regular && is_inline(raw) {
+            raw.size().div_ceil(512)
+        } else {
+            0
+        };
         Ok(Attr {
             ino: self.ino,
             generation: raw.generation(),
@@ -128,7 +135,7 @@ impl InodeData {
             uid: raw.uid(),
             gid: raw.gid(),
             size: raw.size(),
-            sectors: raw.sectors(fs.geo.block_size),
+            sectors: raw.sectors(fs.geo.block_size) + inside,
             device,
             atime: raw.atime(),
             mtime: raw.mtime(),

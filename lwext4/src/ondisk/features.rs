@@ -218,11 +218,7 @@ pub const TABLE: &[Feature] = &[
     incompat("dirdata", Incompat::DIRDATA, NEVER),
     incompat("metadata_csum_seed", Incompat::CSUM_SEED, ReadWrite),
     incompat("large_dir", Incompat::LARGEDIR, ReadWrite),
-    incompat(
-        "inline_data",
-        Incompat::INLINE_DATA,
-        Refused("data inside inodes is not handled"),
-    ),
+    incompat("inline_data", Incompat::INLINE_DATA, ReadWrite),
     incompat(
         "encrypt",
         Incompat::ENCRYPT,

@@ -57,6 +57,20 @@ pub const JOURNALED: &[Family] = &[
         ],
     },
     Family {
+        name: "inline_data",
+        size: 8 << 20,
+        options: &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-J",
+            "size=1",
+            "-O",
+            "inline_data",
+        ],
+    },
+    Family {
         name: "ext3",
         size: 8 << 20,
         options: &["-t", "ext3", "-b", "1024", "-J", "size=1", "-I", "128"],
