@@ -12,6 +12,7 @@ use crate::fuse::{Counters, Face, Losses, Policy};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
 use lwext4::Volume;
+use lwext4::ondisk::features::RoCompat;
 use rustix::process::{Pid, WaitOptions, geteuid, setsid, waitpid};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -155,7 +156,9 @@ impl Serving {
         let point = mountpoint::check(&settings.mountpoint)?;
         let connection = attach::open_device()?;
         image.lock(access)?;
-        let volume = Volume::open(image.device.clone(), settings.engine.clone())
+        let mut engine = settings.engine.clone();
+        engine.device_name = image.path.to_string_lossy().into_owned();
+        let volume = Volume::open(image.device.clone(), engine)
             .map_err(|error| image.explain(&error, access))?;
         let Image {
             given, path, id, ..
@@ -166,7 +169,8 @@ impl Serving {
         let face = {
             let policy = Policy {
                 access_times: settings.flags.access_times,
-                asks_open: settings.asks_open,
+                // Only who is asked can refuse to open a verity file for writing.
+                asks_open: settings.asks_open || has_verity(&volume),
             };
             Face::new(volume.clone(), counters.clone(), losses.clone(), policy)
         };
@@ -395,6 +399,12 @@ fn start_threads(session: Session<Face>, sender: Sender<Happening>) -> io::Resul
             let _ = sender.send(Happening::Ended(session.run()));
         })?;
     Ok(())
+}
+
+/// Whether files of the volume may be protected by fs-verity.
+fn has_verity(volume: &Volume) -> bool {
+    let features = volume.superblock().features();
+    features.ro_compat.contains(RoCompat::VERITY)
 }
 
 /// Closes a volume that no thread uses any more.

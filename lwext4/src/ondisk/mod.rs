@@ -13,6 +13,8 @@ pub mod features;
 pub mod group_desc;
 pub mod inode;
 pub mod jbd2;
+pub mod mmp;
+pub mod quota;
 pub mod superblock;
 pub mod xattr;
 

@@ -2,7 +2,7 @@
 
 use crate::attr::FallocateMode;
 use crate::error::{Error, Result};
-use crate::file::max_size;
+use crate::file::{check_not_verity, max_size};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
@@ -37,6 +37,7 @@ impl Fs {
             {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
+            check_not_verity(&data)?;
             if mode != FallocateMode::PunchHole && !flags.contains(InodeFlags::EXTENTS) {
                 return Err(Error::NotSupported("fallocate of a file without extents"));
             }

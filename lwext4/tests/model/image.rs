@@ -197,6 +197,11 @@ pub const FAMILIES: &[Family] = &[
     ),
     ours("ours-2k-128", 49152, 2048, 128, "^metadata_csum"),
     ours("ours-no-journal", 32768, 1024, 128, "^has_journal"),
+    mke2fs(
+        "quota",
+        49152,
+        &["-t", "ext4", "-b", "1024", "-O", "quota,project"],
+    ),
     mke2fs("tiny-1k", 1024, &["-t", "ext4", "-b", "1024"]),
     mke2fs(
         "tiny-journal",
