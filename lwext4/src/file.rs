@@ -43,9 +43,18 @@ fn check_regular(data: &InodeData) -> Result<()> {
     }
 }
 
-fn check_not_immutable(data: &InodeData) -> Result<()> {
+fn check_content_may_change(data: &InodeData) -> Result<()> {
     if data.raw.flags().contains(InodeFlags::IMMUTABLE) {
         return Err(Error::NotPermitted("the file is immutable"));
+    }
+    check_not_verity(data)
+}
+
+/// Fails for a file whose content is sealed by fs-verity: it keeps its data, its size, and the hash tree
+/// that it has behind its end. Everything else about it may change.
+pub(crate) fn check_not_verity(data: &InodeData) -> Result<()> {
+    if data.raw.flags().contains(InodeFlags::VERITY) {
+        return Err(Error::NotPermitted("the file is protected by fs-verity"));
     }
     Ok(())
 }
@@ -152,7 +161,7 @@ impl Fs {
     fn overwrite(&self, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<bool> {
         let data = inode.data.read();
         check_regular(&data)?;
-        check_not_immutable(&data)?;
+        check_content_may_change(&data)?;
         let Some(end) = offset.checked_add(bytes.len() as u64) else {
             return Err(Error::FileTooBig);
         };
@@ -194,7 +203,7 @@ impl Fs {
         mode: WriteMode,
     ) -> Result<Option<Error>> {
         check_regular(data)?;
-        check_not_immutable(data)?;
+        check_content_may_change(data)?;
         let appends = offset >= data.raw.size() || *done > 0;
         if mode == WriteMode::Plain && data.raw.flags().contains(InodeFlags::APPEND) && !appends {
             return Err(Error::NotPermitted("the file is append-only"));

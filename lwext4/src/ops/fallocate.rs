@@ -2,7 +2,7 @@
 
 use crate::attr::FallocateMode;
 use crate::error::{Error, Result};
-use crate::file::max_size;
+use crate::file::{check_not_verity, max_size};
 use crate::fs::Fs;
 use crate::inline::is_inline;
 use crate::inode::InodeData;
@@ -38,6 +38,7 @@ impl Fs {
             {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
+            check_not_verity(&data)?;
             let extents =
                 flags.contains(InodeFlags::EXTENTS) || (is_inline(&data) && self.has_extents());
             if mode != FallocateMode::PunchHole && !extents {

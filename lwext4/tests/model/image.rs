@@ -230,6 +230,11 @@ pub const FAMILIES: &[Family] = &[
             "inline_data,^dir_index,^extent,^64bit",
         ],
     ),
+    mke2fs(
+        "quota",
+        49152,
+        &["-t", "ext4", "-b", "1024", "-O", "quota,project"],
+    ),
     mke2fs("tiny-1k", 1024, &["-t", "ext4", "-b", "1024"]),
     mke2fs(
         "tiny-journal",
