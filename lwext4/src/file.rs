@@ -293,22 +293,22 @@ impl Fs {
                 } else {
                     0
                 };
-                let taken = self.alloc.alloc_for_append(h, data.ino, goal, len, extra);
-                let (phys, got) = match taken {
+                let taken = match map::take(h, data, first, len, goal, Some(extra)) {
                     Err(Error::NoSpace) => return Ok(Step::Failed(Error::NoSpace)),
                     taken => taken?,
                 };
-                let n = room(got);
+                let phys = taken.phys;
+                let n = room(taken.len);
                 // Data first: an extent must never show what was in its blocks before.
                 let failed = match self.write_padded(phys, within, &bytes[..n]) {
                     Err(error) => error,
-                    Ok(()) => match map::insert(h, data, first, phys, got, false) {
+                    Ok(()) => match map::insert(h, data, first, phys, taken.len, false) {
                         Ok(()) => return Ok(Step::Wrote(n, true)),
                         Err(error) if error.is_fault() => return Err(error),
                         Err(error) => error,
                     },
                 };
-                self.alloc.free_blocks(h, phys, got, false)?;
+                taken.give_back(h)?;
                 Ok(Step::Failed(failed))
             }
         }

@@ -8,6 +8,7 @@ use crate::cache::{BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::journal::Handle;
+use crate::ondisk::features::{Bit, RoCompat};
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::types::{BlockNo, FileType, Ino, Timestamp, TxnId};
 use parking_lot::{Mutex, RwLock};
@@ -95,6 +96,12 @@ impl InodeData {
         self.raw.set_sectors(sectors, fs.geo.block_size);
     }
 
+    /// [`Self::add_blocks`] for `clusters` blocks of metadata, which have a cluster each.
+    pub fn add_clusters(&mut self, fs: &Fs, clusters: i64) {
+        let blocks = i64::from(fs.geo.cluster_blocks());
+        self.add_blocks(fs, clusters.saturating_mul(blocks));
+    }
+
     /// Hard links: 0 when a new inode was never linked or the last name is gone. A directory whose
     /// count overflowed says 1.
     pub fn nlink(&self) -> u32 {
@@ -164,6 +171,9 @@ impl Handle<'_> {
 
     fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
         let fs = self.fs();
+        if inode.raw.size() > i32::MAX as u64 {
+            fs.announce(Bit::RoCompat(RoCompat::LARGE_FILE));
+        }
         if fs.geo.has_csum() {
             inode.raw.seal(fs.geo.seed, inode.ino);
         }

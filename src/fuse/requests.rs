@@ -14,7 +14,7 @@ use fuser::{
     ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek,
     ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use lwext4::{Error, FileType, Ino, NewFile, SetAttr};
+use lwext4::{Error, FileType, Ino, NewFile, SetAttr, WriteMode};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -490,7 +490,8 @@ impl Filesystem for Face {
         let result = self.node(Kind::Fallocate, ino).and_then(|ino| {
             let mode =
                 rules::fallocate_mode(mode).ok_or(Error::NotSupported("this kind of fallocate"))?;
-            self.volume.fallocate(ino, offset, length, mode)?;
+            self.volume
+                .fallocate(ino, offset, length, mode, WriteMode::Writeback)?;
             self.content_changed(ino, Caller::of(req))
         });
         done(reply, result);

@@ -246,11 +246,7 @@ pub const TABLE: &[Feature] = &[
         RoCompat::QUOTA,
         ReadOnly("quota usage is not kept up"),
     ),
-    ro_compat(
-        "bigalloc",
-        RoCompat::BIGALLOC,
-        ReadOnly("clusters are not allocated"),
-    ),
+    ro_compat("bigalloc", RoCompat::BIGALLOC, ReadWrite),
     ro_compat("metadata_csum", RoCompat::METADATA_CSUM, ReadWrite),
     ro_compat("replica", RoCompat::REPLICA, NEVER),
     ro_compat(

@@ -183,14 +183,14 @@ impl Fs {
                 }
                 map::init(self, child);
                 let goal = map::goal(self, child, FileBlock(0))?;
-                let (phys, _) = self.alloc.alloc_blocks(h, goal, 1)?;
+                let taken = map::take(h, child, FileBlock(0), 1, goal, None)?;
                 let mut block = vec![0; self.geo.block_size as usize];
                 block[..target.len()].copy_from_slice(target);
                 let mapped = self
-                    .write_data(self.geo.offset(phys), &block)
-                    .and_then(|()| map::insert(h, child, FileBlock(0), phys, 1, false));
+                    .write_data(self.geo.offset(taken.phys), &block)
+                    .and_then(|()| map::insert(h, child, FileBlock(0), taken.phys, 1, false));
                 if mapped.is_err() {
-                    self.alloc.free_blocks(h, phys, 1, false)?;
+                    taken.give_back(h)?;
                 }
                 return mapped;
             }
