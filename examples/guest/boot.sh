@@ -30,6 +30,7 @@ guest_kernel() {
             basename "$file"
         done
     done | awk '!seen[$0]++' >"$GUEST/root/modules"
+    mv "$GUEST"/tree/busybox-static_*.deb "$GUEST/busybox.deb"
     cp "$GUEST/module/mmio_disk.ko" "$GUEST/tree/bin/busybox" "$GUEST/root/"
     cp "$ROOT/examples/guest/init" "$GUEST/root/init"
     mv "$GUEST/root/busybox" "$GUEST/root/bin/"

@@ -55,6 +55,8 @@ pub(crate) enum BlockKind {
     Xattr,
     /// A block of the orphan file.
     Orphans(Owner),
+    /// A block of a quota file. Checked by its user.
+    Quota(Ino),
 }
 
 impl BlockKind {
@@ -65,7 +67,8 @@ impl BlockKind {
             | BlockKind::Descriptors
             | BlockKind::Bitmap
             | BlockKind::InodeTable
-            | BlockKind::Indirect(_) => Ok(()),
+            | BlockKind::Indirect(_)
+            | BlockKind::Quota(_) => Ok(()),
             BlockKind::DirLeaf(owner) => {
                 dirent::verify_leaf(bytes, geo.has_csum().then_some(owner.seed), geo.inodes)
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
@@ -98,7 +101,8 @@ impl BlockKind {
             | BlockKind::Descriptors
             | BlockKind::Bitmap
             | BlockKind::InodeTable
-            | BlockKind::Indirect(_) => {}
+            | BlockKind::Indirect(_)
+            | BlockKind::Quota(_) => {}
             BlockKind::DirLeaf(owner) => dirent::seal_leaf(bytes, owner.seed),
             BlockKind::DirIndex(owner) => dx::seal(bytes, owner.seed),
             BlockKind::ExtentNode(owner) => extent::seal_node(bytes, owner.seed),

@@ -87,8 +87,8 @@ pub enum Command {
     /// Reads the whole image: the superblock and its copies, group descriptors, inodes, maps of
     /// blocks, directories and their hash trees, extended attributes, link counts, bitmaps, free
     /// counts and every checksum. A journal that waits for its replay is replayed in memory. Then an
-    /// independent reader reads all files a second time, and both must see the same. Usage recorded
-    /// for quotas is not checked.
+    /// independent reader reads all files a second time, and both must see the same. With quota,
+    /// the usage that is recorded must be what was found.
     Check(Check),
     /// Tell which ways of working this machine allows, and what would allow more.
     ///

@@ -15,6 +15,7 @@ use crate::sandbox::{self, Missing};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
 use lwext4::Volume;
+use lwext4::ondisk::features::RoCompat;
 use rustix::process::{Pid, WaitOptions, getegid, geteuid, setsid, waitpid};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -214,7 +215,9 @@ impl Serving {
         if settings.sandbox {
             missing = sandbox::give_up_privileges(&[attach::DEVICE.as_ref()]);
         }
-        let volume = Volume::open(image.device.clone(), settings.engine.clone())
+        let mut engine = settings.engine.clone();
+        engine.device_name = image.path.to_string_lossy().into_owned();
+        let volume = Volume::open(image.device.clone(), engine)
             .map_err(|error| image.explain(&error, access))?;
         let Image {
             given, path, id, ..
@@ -269,7 +272,8 @@ impl Serving {
         };
         let policy = Policy {
             access_times: settings.flags.access_times,
-            asks_open: settings.asks_open,
+            // Only who is asked can refuse to open a verity file for writing.
+            asks_open: settings.asks_open || has_verity(&volume),
         };
         let face = Face::new(
             volume,
@@ -445,6 +449,12 @@ fn start_threads(session: Session<Face>, sender: Sender<Happening>) -> io::Resul
             let _ = sender.send(Happening::Ended(session.run()));
         })?;
     Ok(())
+}
+
+/// Whether files of the volume may be protected by fs-verity.
+fn has_verity(volume: &Volume) -> bool {
+    let features = volume.superblock().features();
+    features.ro_compat.contains(RoCompat::VERITY)
 }
 
 /// Closes a volume that no thread uses any more.

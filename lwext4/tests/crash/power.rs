@@ -5,7 +5,7 @@ use crate::devices::{Event, Overlay, Recorder};
 use crate::history::{History, Scope};
 use crate::model::{Found, read_volume};
 use crate::random::Random;
-use crate::tools::{Dir, Family, JOURNALED, available, e2fsck, keep, write_image};
+use crate::tools::{Dir, Family, JOURNALED, available, count_again, e2fsck, keep, write_image};
 use crate::workload::{Scatter, Workload};
 use crate::{full, seed};
 use lwext4::{MemDevice, OpenOptions, Volume};
@@ -149,6 +149,7 @@ impl Bench {
 
         write_image(&path, &cut);
         e2fsck("-p", &path, &[0, 1])?;
+        count_again(&recording.name, &path)?;
         e2fsck("-fn", &path, &[0]).map_err(|e| format!("after -p: {e}"))?;
         let repaired = std::fs::read(&path).map_err(|e| e.to_string())?;
         let found = look(Arc::new(Overlay::new(Arc::new(repaired))))?;
