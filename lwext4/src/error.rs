@@ -68,6 +68,16 @@ pub enum Error {
     /// The image uses a feature that the engine does not handle; the text names it.
     #[error("{0}")]
     Unsupported(String),
+    /// What is to become one transaction has more blocks than the journal.
+    #[error(
+        "the change has {needed} blocks that must change at once, and the journal takes {room}"
+    )]
+    TooLargeAtOnce {
+        /// Blocks of the log that it takes.
+        needed: u64,
+        /// Blocks that the log has.
+        room: u64,
+    },
     /// The bytes are not an ext4 file system.
     #[error("not an ext4 file system: {0}")]
     NotExt4(String),
@@ -183,8 +193,9 @@ impl Error {
     /// The error number of Linux (`errno(3)`) for this error.
     pub fn errno(&self) -> i32 {
         match self {
-            Error::NotPermitted(_) => 1, // EPERM
-            Error::NotFound => 2,        // ENOENT
+            Error::NotPermitted(_) => 1,       // EPERM
+            Error::NotFound => 2,              // ENOENT
+            Error::TooLargeAtOnce { .. } => 7, // E2BIG
             // A full host disk under a sparse image is the writer's ENOSPC (or EDQUOT).
             Error::Io { source, .. } => {
                 source

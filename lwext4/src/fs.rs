@@ -223,6 +223,12 @@ impl Geometry {
         left.min(u64::from(self.blocks_per_group)) as u32
     }
 
+    /// Which cluster of its group a block is in.
+    pub fn cluster_in_group(&self, block: BlockNo) -> u64 {
+        let start = self.group_start(self.group_of(block)).0;
+        block.0.saturating_sub(start) >> self.cluster_bits
+    }
+
     /// Blocks in a cluster.
     pub fn cluster_blocks(&self) -> u32 {
         1 << self.cluster_bits
@@ -281,6 +287,8 @@ pub(crate) struct Fs {
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,
+    /// Blocks that are freed stay unused while the file system is open: the old state still needs them.
+    pub keep_freed: bool,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
 }

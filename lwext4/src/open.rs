@@ -30,7 +30,7 @@ use std::sync::atomic::AtomicBool;
 const MAX_BLOCKS: u32 = 4096;
 
 /// Reads and checks the superblock.
-fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geometry)> {
+pub(crate) fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geometry)> {
     if dev.size() < superblock::OFFSET + superblock::SIZE as u64 {
         return Err(Error::NotExt4(format!("only {} bytes long", dev.size())));
     }
@@ -109,6 +109,7 @@ fn new_fs(
         renames: Mutex::new(()),
         sb: Mutex::new(sb),
         aborted: AtomicBool::new(false),
+        keep_freed: false,
         dev,
         options,
         geo,
@@ -151,6 +152,17 @@ pub(crate) fn open_journal(
     }
     JournalFile::new(dev.clone(), sb, runs).map(Arc::new)
 }
+
+/// What a volume is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Nobody else writes the image.
+    Own,
+    /// A part of a [`Stage`](crate::Stage), which has the claim on the image: blocks that are freed are not
+    /// used again while the volume is open.
+    Stage,
+}
+
 impl Volume {
     /// Opens the file system on `device`. A journal that a crash left behind is replayed first; on a
     /// volume opened read-only, in memory.
@@ -158,6 +170,16 @@ impl Volume {
     /// # Errors
     /// [`Error::NotExt4`]; [`Error::Unsupported`] names the feature; [`Error::Corrupt`].
     pub fn open(device: Arc<dyn BlockDevice>, options: OpenOptions) -> Result<Volume> {
+        Volume::open_as(device, options, Purpose::Own)
+    }
+
+    /// [`Volume::open`] for a purpose.
+    pub(crate) fn open_as(
+        device: Arc<dyn BlockDevice>,
+        options: OpenOptions,
+        purpose: Purpose,
+    ) -> Result<Volume> {
+        let staged = purpose == Purpose::Stage;
         if options.norecovery && !options.read_only {
             return Err(Error::InvalidArgument("norecovery is for reading only"));
         }
@@ -165,7 +187,9 @@ impl Volume {
         let (mut sb, mut geo) = read_superblock(&*dev)?;
         check_features(&geo.features, options.read_only)?;
         // Before anything is written.
-        let claim = if options.read_only {
+        let claim = if staged {
+            None
+        } else if options.read_only {
             mmp::warn_reader(&dev, &sb, &geo);
             None
         } else {
@@ -217,7 +241,10 @@ impl Volume {
                 )));
             }
         }
-        let fs = Arc::new(new_fs(dev, options, sb, geo, log));
+        let fs = Arc::new(Fs {
+            keep_freed: staged,
+            ..new_fs(dev, options, sb, geo, log)
+        });
         if let Some(claim) = &claim {
             claim.guard(&fs);
         }

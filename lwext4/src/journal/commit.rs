@@ -125,7 +125,9 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let full = pending.len() * fs.geo.block_size as usize > PENDING_BYTES;
     drop(pending);
     written?;
-    fs.alloc.release(fs, &sealed.freed)?;
+    if !fs.keep_freed {
+        fs.alloc.release(fs, &sealed.freed)?;
+    }
     journal.progress.lock().committed = sealed.tid;
     journal.done.notify_all();
     if full {
