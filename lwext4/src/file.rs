@@ -361,27 +361,36 @@ impl Fs {
         Ok(())
     }
 
-    /// Gives a file whose map is empty its first block: `content`, at most a block, and zeroes.
+    /// Gives a file whose map is empty all of its content: a few blocks, at most. The size is the
+    /// caller's.
     ///
     /// # Errors
-    /// [`Error::NoSpace`]: then the map is what it was.
-    pub fn write_first_block(
+    /// [`Error::NoSpace`]: then a part of the blocks may be mapped, if there is more than one.
+    pub fn write_new(
         &self,
         h: &mut Handle<'_>,
         data: &mut InodeData,
         content: &[u8],
     ) -> Result<()> {
-        let first = FileBlock(0);
-        let goal = map::goal(self, data, first)?;
-        let (phys, _) = self.alloc.alloc_blocks(h, goal, 1)?;
-        // Data first, as in `write_run`.
-        let mapped = self
-            .write_padded(phys, 0, content)
-            .and_then(|()| map::insert(h, data, first, phys, 1, false));
-        if mapped.is_err() {
-            self.alloc.free_blocks(h, phys, 1, false)?;
+        let bits = self.geo.block_bits;
+        let blocks = self.geo.blocks_for(content.len() as u64) as u32;
+        let mut at = FileBlock(0);
+        while at.0 < blocks {
+            let goal = map::goal(self, data, at)?;
+            let (phys, got) = self.alloc.alloc_blocks(h, goal, blocks - at.0)?;
+            let rest = content.get((at.0 as usize) << bits..).unwrap_or(&[]);
+            let piece = &rest[..rest.len().min((got as usize) << bits)];
+            // Data first, as in `write_run`.
+            let mapped = self
+                .write_padded(phys, 0, piece)
+                .and_then(|()| map::insert(h, data, at, phys, got, false));
+            if let Err(error) = mapped {
+                self.alloc.free_blocks(h, phys, got, false)?;
+                return Err(error);
+            }
+            at.0 += got;
         }
-        mapped
+        Ok(())
     }
 
     /// Zeroes the rest of the block that the file ends in, so that growing shows zeroes.

@@ -12,7 +12,7 @@ use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
 use crate::types::{BlockNo, GroupNo, Ino};
-use crate::xattr::SharedBlocks;
+use crate::xattr::{SharedBlocks, SharedValues};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -238,6 +238,7 @@ pub(crate) struct Fs {
     pub alloc: Allocator,
     pub inodes: Inodes,
     pub xattrs: SharedBlocks,
+    pub values: SharedValues,
     pub orphans: Orphans,
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,

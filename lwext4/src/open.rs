@@ -18,7 +18,7 @@ use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
 use crate::types::{FileBlock, Ino, Timestamp, TxnId};
 use crate::volume::Volume;
-use crate::xattr::SharedBlocks;
+use crate::xattr::{SharedBlocks, SharedValues};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -99,6 +99,7 @@ fn new_fs(
         inodes: Inodes::new(),
         orphans: Orphans::default(),
         xattrs: SharedBlocks::default(),
+        values: SharedValues::default(),
         renames: Mutex::new(()),
         sb: Mutex::new(sb),
         aborted: AtomicBool::new(false),

@@ -210,11 +210,7 @@ pub const TABLE: &[Feature] = &[
         ReadOnly("multiple-mount protection is not kept up"),
     ),
     incompat("flex_bg", Incompat::FLEX_BG, ReadWrite),
-    incompat(
-        "ea_inode",
-        Incompat::EA_INODE,
-        ReadOnly("attribute values in inodes are not written"),
-    ),
+    incompat("ea_inode", Incompat::EA_INODE, ReadWrite),
     incompat("dirdata", Incompat::DIRDATA, NEVER),
     incompat("metadata_csum_seed", Incompat::CSUM_SEED, ReadWrite),
     incompat("large_dir", Incompat::LARGEDIR, ReadWrite),

@@ -5,3 +5,4 @@
 mod image;
 mod inline;
 mod tree;
+mod values;

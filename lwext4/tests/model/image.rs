@@ -230,6 +230,23 @@ pub const FAMILIES: &[Family] = &[
             "inline_data,^dir_index,^extent,^64bit",
         ],
     ),
+    mke2fs(
+        "values-1k",
+        49152,
+        &["-t", "ext4", "-b", "1024", "-O", "ea_inode"],
+    ),
+    mke2fs(
+        "values-inline",
+        49152,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "2048",
+            "-O",
+            "ea_inode,inline_data,orphan_file",
+        ],
+    ),
     mke2fs("tiny-1k", 1024, &["-t", "ext4", "-b", "1024"]),
     mke2fs(
         "tiny-journal",
