@@ -381,10 +381,14 @@ impl Fs {
             | InodeFlags::NOTAIL
             | InodeFlags::DIRSYNC
             | InodeFlags::PROJINHERIT
+            | InodeFlags::CASEFOLD
             | InodeFlags::JOURNAL_DATA;
         let mut flags = parent.flags() & inherit;
         if !is_dir {
-            flags -= InodeFlags::DIRSYNC | InodeFlags::TOPDIR | InodeFlags::PROJINHERIT;
+            flags -= InodeFlags::DIRSYNC
+                | InodeFlags::TOPDIR
+                | InodeFlags::PROJINHERIT
+                | InodeFlags::CASEFOLD;
             if !is_regular {
                 flags &= InodeFlags::NODUMP | InodeFlags::NOATIME;
             }

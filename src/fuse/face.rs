@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::rules::{self, Setuid};
 use super::translate::{FOREVER, attr_to_kernel, can_be_child, errno, generation_to_kernel};
 use super::translate::{ino_from_kernel, ino_to_kernel, no_such_file};
-use super::{Counters, Kind, Losses};
+use super::{Counters, Kind, Losses, folding};
 use fuser::{Errno, FileAttr, Generation, INodeNo, Notifier, ReplyAttr, ReplyEmpty, ReplyEntry};
 use fuser::{ReplyWrite, ReplyXattr};
 use lwext4::{Attr, Entry, Error, FileType, Ino, SetAttr, Timestamp, Volume, WriteMode};
@@ -27,6 +27,8 @@ pub struct Face {
     pub(super) policy: Policy,
     pub(super) notifier: Arc<OnceLock<Notifier>>,
     block_size: u32,
+    /// Directories may fold names.
+    pub(super) may_fold: bool,
 }
 
 /// What a mount is asked to do beyond what it must.
@@ -48,6 +50,7 @@ impl Face {
         policy: Policy,
     ) -> Face {
         let block_size = volume.statfs().block_size;
+        let may_fold = folding::may_fold(&volume);
         Face {
             volume,
             counters,
@@ -55,6 +58,7 @@ impl Face {
             policy,
             notifier: Arc::default(),
             block_size,
+            may_fold,
         }
     }
 
@@ -78,11 +82,11 @@ impl Face {
         ino_from_kernel(node).ok_or(Error::NotFound)
     }
 
-    /// Answers with the inode behind a name.
-    pub(super) fn entry(&self, reply: ReplyEntry, result: Result<Entry, Error>) {
+    /// Answers with the inode behind a name of directory `dir`.
+    pub(super) fn entry(&self, reply: ReplyEntry, dir: INodeNo, result: Result<Entry, Error>) {
         match result {
             Ok(Entry { attr }) if can_be_child(attr.ino) => reply.entry(
-                &FOREVER,
+                &self.life_in(dir),
                 &attr_to_kernel(&attr, self.block_size),
                 generation_to_kernel(&attr),
             ),

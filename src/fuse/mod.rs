@@ -8,6 +8,7 @@
 mod caller;
 mod counters;
 mod face;
+mod folding;
 mod ioctl;
 mod losses;
 mod negotiate;

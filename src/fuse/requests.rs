@@ -30,8 +30,10 @@ impl Filesystem for Face {
             .node(Kind::Lookup, parent)
             .and_then(|parent| self.volume.lookup(parent, name.as_bytes()));
         match found {
-            Err(Error::NotFound) => reply.entry(&FOREVER, &no_such_file(), Generation(0)),
-            found => self.entry(reply, found),
+            Err(Error::NotFound) if !self.may_fold => {
+                reply.entry(&FOREVER, &no_such_file(), Generation(0));
+            }
+            found => self.entry(reply, parent, found),
         }
     }
 
@@ -114,7 +116,7 @@ impl Filesystem for Face {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        let parent = self.node(Kind::Mknod, parent);
+        let dir = self.node(Kind::Mknod, parent);
         let Some(file_type) = FileType::from_mode((mode & 0xF000) as u16) else {
             return reply.error(Errno::EINVAL);
         };
@@ -130,8 +132,8 @@ impl Filesystem for Face {
             gid: req.gid(),
             device,
         };
-        let made = parent.and_then(|parent| self.volume.create(parent, name.as_bytes(), &new));
-        self.entry(reply, made);
+        let made = dir.and_then(|dir| self.volume.create(dir, name.as_bytes(), &new));
+        self.entry(reply, parent, made);
     }
 
     fn mkdir(
@@ -143,7 +145,7 @@ impl Filesystem for Face {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        let parent = self.node(Kind::Mkdir, parent);
+        let dir = self.node(Kind::Mkdir, parent);
         let new = NewFile {
             file_type: FileType::Directory,
             perm: (mode & 0o7777) as u16,
@@ -152,8 +154,8 @@ impl Filesystem for Face {
             gid: req.gid(),
             device: (0, 0),
         };
-        let made = parent.and_then(|parent| self.volume.create(parent, name.as_bytes(), &new));
-        self.entry(reply, made);
+        let made = dir.and_then(|dir| self.volume.create(dir, name.as_bytes(), &new));
+        self.entry(reply, parent, made);
     }
 
     fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -183,7 +185,7 @@ impl Filesystem for Face {
             self.volume
                 .symlink(parent, name, target, req.uid(), req.gid())
         });
-        self.entry(reply, entry);
+        self.entry(reply, parent, entry);
     }
 
     fn rename(
@@ -203,7 +205,11 @@ impl Filesystem for Face {
             self.volume
                 .rename(from, name.as_bytes(), to, newname.as_bytes(), mode)
         });
+        let moved = result.is_ok();
         done(reply, result);
+        if moved && self.may_fold {
+            self.forget_moved([(parent, name), (newparent, newname)]);
+        }
     }
 
     fn link(
@@ -218,7 +224,7 @@ impl Filesystem for Face {
             let parent = ino_from_kernel(newparent).ok_or(Error::NotFound)?;
             self.volume.link(ino, parent, newname.as_bytes())
         });
-        self.entry(reply, entry);
+        self.entry(reply, newparent, entry);
     }
 
     // The kernel takes ENOSYS as "open without asking" from then on.
@@ -381,12 +387,13 @@ impl Filesystem for Face {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
+        let life = self.life_in(ino);
         let result = self.node(Kind::Readdirplus, ino).and_then(|ino| {
             self.accessed(ino);
             self.volume.read_dir_plus(ino, offset, &mut |entry, attr| {
                 let (attr, generation) = self.entry_attr(entry.ino, attr.as_ref());
                 let name = OsStr::from_bytes(entry.name);
-                !reply.add(attr.ino, entry.next, name, &FOREVER, &attr, generation)
+                !reply.add(attr.ino, entry.next, name, &life, &attr, generation)
             })
         });
         match result {

@@ -7,6 +7,8 @@
 //! Source: kernel documentation, ext4 "Hash Tree Directories"; the algorithms are MD4 (RFC 1320) with
 //! half the message words, and TEA (Wheeler and Needham).
 
+use super::fold::fold;
+
 /// The largest hash would be read as the end of the directory: names never get it.
 const END: u32 = 0xFFFF_FFFE;
 
@@ -24,6 +26,7 @@ pub(crate) struct Hasher {
     algorithm: Algorithm,
     unsigned: bool,
     start: [u32; 4],
+    folds: bool,
 }
 
 /// A name's hash.
@@ -54,11 +57,24 @@ impl Hasher {
             algorithm,
             unsigned,
             start,
+            folds: false,
         })
+    }
+
+    /// The same for a directory that folds names or not: names that are one there have one hash.
+    pub fn folding(self, folds: bool) -> Hasher {
+        Hasher { folds, ..self }
     }
 
     /// The hash of a name.
     pub fn hash(&self, name: &[u8]) -> NameHash {
+        match self.folds.then(|| fold(name)).flatten() {
+            Some(folded) => self.hash_bytes(&folded),
+            None => self.hash_bytes(name),
+        }
+    }
+
+    fn hash_bytes(&self, name: &[u8]) -> NameHash {
         let (major, minor) = if self.unsigned {
             self.run(name, u32::from)
         } else {

@@ -9,6 +9,7 @@
 //! handle. Functions that take `&mut InodeData` change the inode in memory; the caller stores it
 //! afterwards. When one of them fails half-way, it has stored the inode itself.
 
+pub(crate) mod fold;
 pub(crate) mod hash;
 mod htree;
 mod inline;
@@ -18,6 +19,7 @@ mod read;
 pub(crate) use inline::move_out;
 pub(crate) use read::read;
 
+use self::fold::Key;
 use crate::cache::{Block, BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
@@ -112,6 +114,12 @@ fn is_indexed(fs: &Fs, dir: &InodeData) -> Result<bool> {
     Ok(feature)
 }
 
+/// Whether names that differ in case only are one in the directory.
+pub(crate) fn folds(fs: &Fs, dir: &InodeData) -> bool {
+    let casefold = fs.geo.features.incompat.contains(Incompat::CASEFOLD);
+    casefold && dir.flags().contains(InodeFlags::CASEFOLD)
+}
+
 fn has_dir_index(fs: &Fs) -> bool {
     fs.geo.features.compat.contains(Compat::DIR_INDEX)
 }
@@ -188,15 +196,23 @@ impl Place {
 }
 
 /// Where a name is, other than `.` and `..` of an indexed or inline directory.
+///
+/// # Errors
+/// [`Error::InvalidArgument`]: the name cannot be folded, and the image forbids such names.
 fn find(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<Place>> {
+    let folds = folds(fs, dir);
+    if folds && fs.geo.strict_names && fold::fold(name).is_none() {
+        return Err(Error::InvalidArgument("a name that is not UTF-8"));
+    }
+    let key = Key::new(name, folds);
     if is_inline(dir) {
-        return Ok(inline::find(fs, dir, name)?.map(Place::Inline));
+        return Ok(inline::find(fs, dir, &key)?.map(Place::Inline));
     }
     let blocks = Blocks::of(fs, dir)?;
     let found = if is_indexed(fs, dir)? {
-        htree::find(&blocks, name)?
+        htree::find(&blocks, &key)?
     } else {
-        linear::find(&blocks, name)?
+        linear::find(&blocks, &key)?
     };
     Ok(found.map(|(block, slot)| Place::Block(block, slot)))
 }

@@ -16,7 +16,7 @@
 
 use super::hash::Hasher;
 use super::htree::{Tree, in_range};
-use super::{Blocks, has_dir_index, inline, is_indexed, parent, type_from_byte};
+use super::{Blocks, folds, has_dir_index, inline, is_indexed, parent, type_from_byte};
 use crate::attr::DirEntry;
 use crate::error::Result;
 use crate::fs::Fs;
@@ -125,6 +125,7 @@ fn read_block(
     let Some(hasher) = Hasher::new(geo.hash_version, geo.unsigned_hash, geo.hash_seed) else {
         return Err(blocks.corrupt("superblock: unknown hash"));
     };
+    let hasher = hasher.folding(folds(blocks.fs, blocks.dir));
     let mut batch = Batch::new(blocks, hasher, from);
     batch.take_leaf(leaf, 0, None)?;
     batch.give(None, each)?;

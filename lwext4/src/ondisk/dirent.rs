@@ -183,6 +183,23 @@ pub fn find(block: &[u8], name: &[u8]) -> Option<Slot> {
     None
 }
 
+/// Looks for an entry whose name `is` the right one.
+pub fn find_by(block: &[u8], is: impl Fn(&[u8]) -> bool) -> Option<Slot> {
+    let mut prev = None;
+    for entry in entries(block) {
+        if entry.ino.0 != 0 && is(entry.name) {
+            return Some(Slot {
+                at: entry.at,
+                prev,
+                ino: entry.ino,
+                file_type: entry.file_type,
+            });
+        }
+        prev = Some(entry.at);
+    }
+    None
+}
+
 /// Looks for a record with room for a name of `name_len` bytes: where it starts.
 pub fn find_room(block: &[u8], csum: bool, name_len: usize) -> Option<usize> {
     let end = usable(block.len(), csum);

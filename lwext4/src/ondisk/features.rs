@@ -220,11 +220,7 @@ pub const TABLE: &[Feature] = &[
         Incompat::ENCRYPT,
         Refused("encrypted directories are not handled"),
     ),
-    incompat(
-        "casefold",
-        Incompat::CASEFOLD,
-        Refused("case-insensitive directories are not handled"),
-    ),
+    incompat("casefold", Incompat::CASEFOLD, ReadWrite),
     ro_compat("sparse_super", RoCompat::SPARSE_SUPER, ReadWrite),
     ro_compat("large_file", RoCompat::LARGE_FILE, ReadWrite),
     ro_compat("btree_dir", RoCompat::BTREE_DIR, NEVER),
