@@ -47,6 +47,9 @@ pub enum Error {
     /// The operation is forbidden for this file (immutable, append-only, …).
     #[error("operation not permitted: {0}")]
     NotPermitted(&'static str),
+    /// The file or directory is encrypted, and its key is not here.
+    #[error("the file is encrypted: required key not available")]
+    NoKey,
     /// A file cannot get a name in a directory of another project.
     #[error("the directory belongs to another project")]
     OtherProject,
@@ -201,6 +204,7 @@ impl Error {
             Error::NoAttribute => 61,                                  // ENODATA
             Error::NotSupported(_) | Error::Unsupported(_) => 95,      // EOPNOTSUPP
             Error::NotExt4(_) | Error::CutShort { .. } => 22,          // EINVAL
+            Error::NoKey => 126,                                       // ENOKEY
             Error::NeedsRecovery | Error::Corrupt(_) => 117,           // EUCLEAN
         }
     }

@@ -71,6 +71,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let data = inode.data.read();
         check_regular(&data)?;
+        data.check_key()?;
         self.read_mapped(&data, offset, buf)
     }
 
@@ -152,6 +153,7 @@ impl Fs {
     fn overwrite(&self, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<bool> {
         let data = inode.data.read();
         check_regular(&data)?;
+        data.check_key()?;
         check_not_immutable(&data)?;
         let Some(end) = offset.checked_add(bytes.len() as u64) else {
             return Err(Error::FileTooBig);
@@ -194,6 +196,7 @@ impl Fs {
         mode: WriteMode,
     ) -> Result<Option<Error>> {
         check_regular(data)?;
+        data.check_key()?;
         check_not_immutable(data)?;
         let appends = offset >= data.raw.size() || *done > 0;
         if mode == WriteMode::Plain && data.raw.flags().contains(InodeFlags::APPEND) && !appends {
@@ -447,6 +450,7 @@ impl Fs {
     /// What must be done to a file's data before its size becomes `size`.
     fn cut(&self, data: &InodeData, size: u64) -> Result<()> {
         check_regular(data)?;
+        data.check_key()?;
         if size > max_size(self, data) {
             return Err(Error::FileTooBig);
         }

@@ -234,6 +234,7 @@ impl Filesystem for Face {
             return reply.error(Errno::ENOSYS);
         }
         match ino.and_then(|ino| self.volume.getattr(ino)) {
+            Ok(attr) if ioctl::needs_key(&attr) => reply.error(errno(&Error::NoKey)),
             Ok(attr) if ioctl::may_open(&attr, flags.0) => {
                 reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
             }

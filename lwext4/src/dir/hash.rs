@@ -18,6 +18,8 @@ pub(crate) enum Algorithm {
     Legacy,
     HalfMd4,
     Tea,
+    /// SipHash of the folded name, with a key that nobody here has: entries carry the result.
+    Stored,
 }
 
 /// Computes the hashes of one directory's names.
@@ -39,13 +41,14 @@ pub(crate) struct NameHash {
 }
 
 impl Hasher {
-    /// `version` as htree roots and superblocks store it (0 legacy, 1 half MD4, 2 TEA), or `None`
-    /// for any other. `seed` is the superblock's; all zeroes stand for the format's default.
+    /// `version` as htree roots and superblocks store it (0 legacy, 1 half MD4, 2 TEA, 6 stored), or
+    /// `None` for any other. `seed` is the superblock's; all zeroes stand for the format's default.
     pub fn new(version: u8, unsigned: bool, seed: [u32; 4]) -> Option<Hasher> {
         let algorithm = match version {
             0 => Algorithm::Legacy,
             1 => Algorithm::HalfMd4,
             2 => Algorithm::Tea,
+            6 => Algorithm::Stored,
             _ => return None,
         };
         let start = if seed == [0; 4] {
@@ -64,6 +67,11 @@ impl Hasher {
     /// The same for a directory that folds names or not: names that are one there have one hash.
     pub fn folding(self, folds: bool) -> Hasher {
         Hasher { folds, ..self }
+    }
+
+    /// Whether names' hashes are not computed, but found behind the names.
+    pub fn is_stored(&self) -> bool {
+        self.algorithm == Algorithm::Stored
     }
 
     /// The hash of a name.
@@ -92,6 +100,7 @@ impl Hasher {
         let mut state = self.start;
         match self.algorithm {
             Algorithm::Legacy => (legacy(name, value), 0),
+            Algorithm::Stored => (0, 0),
             Algorithm::HalfMd4 => {
                 let mut rest = name;
                 while !rest.is_empty() {

@@ -14,12 +14,15 @@ pub(crate) mod hash;
 mod htree;
 mod inline;
 mod linear;
+mod nokey;
 mod read;
 
 pub(crate) use inline::move_out;
+pub(crate) use nokey::{show as show_without_key, shown_len};
 pub(crate) use read::read;
 
 use self::fold::Key;
+use self::nokey::NoKeyName;
 use crate::cache::{Block, BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
@@ -114,10 +117,10 @@ fn is_indexed(fs: &Fs, dir: &InodeData) -> Result<bool> {
     Ok(feature)
 }
 
-/// Whether names that differ in case only are one in the directory.
+/// Whether names that differ in case only are one in the directory. Encrypted names are not looked into.
 pub(crate) fn folds(fs: &Fs, dir: &InodeData) -> bool {
     let casefold = fs.geo.features.incompat.contains(Incompat::CASEFOLD);
-    casefold && dir.flags().contains(InodeFlags::CASEFOLD)
+    casefold && dir.flags().contains(InodeFlags::CASEFOLD) && !dir.is_encrypted()
 }
 
 fn has_dir_index(fs: &Fs) -> bool {
@@ -200,19 +203,28 @@ impl Place {
 /// # Errors
 /// [`Error::InvalidArgument`]: the name cannot be folded, and the image forbids such names.
 fn find(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<Place>> {
+    if dir.is_encrypted() {
+        return match NoKeyName::parse(name) {
+            Some(name) => find_key(fs, dir, &Key::without_key(name)),
+            None => Ok(None),
+        };
+    }
     let folds = folds(fs, dir);
     if folds && fs.geo.strict_names && fold::fold(name).is_none() {
         return Err(Error::InvalidArgument("a name that is not UTF-8"));
     }
-    let key = Key::new(name, folds);
+    find_key(fs, dir, &Key::new(name, folds))
+}
+
+fn find_key(fs: &Fs, dir: &InodeData, key: &Key<'_>) -> Result<Option<Place>> {
     if is_inline(dir) {
-        return Ok(inline::find(fs, dir, &key)?.map(Place::Inline));
+        return Ok(inline::find(fs, dir, key)?.map(Place::Inline));
     }
     let blocks = Blocks::of(fs, dir)?;
     let found = if is_indexed(fs, dir)? {
-        htree::find(&blocks, &key)?
+        htree::find(&blocks, key)?
     } else {
-        linear::find(&blocks, &key)?
+        linear::find(&blocks, key)?
     };
     Ok(found.map(|(block, slot)| Place::Block(block, slot)))
 }
@@ -250,6 +262,7 @@ pub(crate) fn add(
     if name.is_empty() || name.len() > NAME_MAX {
         return Err(Error::NameTooLong);
     }
+    dir.check_key()?;
     let new = NewName {
         name,
         ino,

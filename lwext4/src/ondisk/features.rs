@@ -215,11 +215,7 @@ pub const TABLE: &[Feature] = &[
     incompat("metadata_csum_seed", Incompat::CSUM_SEED, ReadWrite),
     incompat("large_dir", Incompat::LARGEDIR, ReadWrite),
     incompat("inline_data", Incompat::INLINE_DATA, ReadWrite),
-    incompat(
-        "encrypt",
-        Incompat::ENCRYPT,
-        Refused("encrypted directories are not handled"),
-    ),
+    incompat("encrypt", Incompat::ENCRYPT, ReadWrite),
     incompat("casefold", Incompat::CASEFOLD, ReadWrite),
     ro_compat("sparse_super", RoCompat::SPARSE_SUPER, ReadWrite),
     ro_compat("large_file", RoCompat::LARGE_FILE, ReadWrite),

@@ -94,6 +94,7 @@ impl Fs {
         if dir::lookup(self, &dir, name)?.is_some() {
             return Err(Error::Exists);
         }
+        dir.check_key()?;
         let is_dir = new.file_type == FileType::Directory;
         if is_dir {
             self.check_subdir_link(&dir)?;
@@ -252,6 +253,7 @@ impl Fs {
             if dir::lookup(self, &dir, name)?.is_some() {
                 return Err(Error::Exists);
             }
+            dir.check_key()?;
             if let Some(child) = inode.data.try_write() {
                 break (dir, child);
             }

@@ -11,6 +11,8 @@
 
 mod assigned;
 
+use super::hash::Hasher;
+use super::nokey::NoKeyName;
 use crate::ondisk::dirent::{self, Slot};
 use caseless::Caseless;
 use unicode_normalization::char::{canonical_combining_class, decompose_canonical};
@@ -97,8 +99,9 @@ pub(crate) fn fold(name: &[u8]) -> Option<Vec<u8>> {
 /// A name that is looked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Key<'a> {
-    pub name: &'a [u8],
+    name: &'a [u8],
     folded: Option<Vec<u8>>,
+    encrypted: Option<NoKeyName>,
 }
 
 impl<'a> Key<'a> {
@@ -107,6 +110,24 @@ impl<'a> Key<'a> {
         Key {
             name,
             folded: folds.then(|| fold(name)).flatten(),
+            encrypted: None,
+        }
+    }
+
+    /// A no-key name in an encrypted directory.
+    pub(super) fn without_key(name: NoKeyName) -> Key<'static> {
+        Key {
+            name: b"",
+            folded: None,
+            encrypted: Some(name),
+        }
+    }
+
+    /// The name's hash.
+    pub(super) fn hash(&self, hasher: &Hasher) -> u32 {
+        match &self.encrypted {
+            Some(name) => name.hash & !1,
+            None => hasher.hash(self.name).major,
         }
     }
 
@@ -120,6 +141,9 @@ impl<'a> Key<'a> {
 
     /// Looks for the name in a block.
     pub fn find(&self, block: &[u8]) -> Option<Slot> {
+        if let Some(name) = &self.encrypted {
+            return name.find(block);
+        }
         match self.folded {
             None => dirent::find(block, self.name),
             Some(_) => dirent::find_by(block, |name| self.is_spelt(name)),
@@ -129,7 +153,6 @@ impl<'a> Key<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hash::Hasher;
     use super::*;
     use std::fmt::Write;
     use std::process::Command;

@@ -172,7 +172,7 @@ pub(super) fn in_range(hash: u32, low: u32, high: Option<u32>) -> bool {
 
 pub(super) fn find(blocks: &Blocks<'_>, key: &Key<'_>) -> Result<Option<(Arc<Block>, Slot)>> {
     let tree = Tree::open(blocks)?;
-    let hash = tree.hasher.hash(key.name).major;
+    let hash = key.hash(&tree.hasher);
     let mut path = tree.descend(blocks, hash)?;
     for _ in 0..blocks.count {
         let leaf = blocks.leaf(path.leaf())?;
