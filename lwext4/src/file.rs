@@ -43,9 +43,18 @@ fn check_regular(data: &InodeData) -> Result<()> {
     }
 }
 
-fn check_not_immutable(data: &InodeData) -> Result<()> {
+fn check_content_may_change(data: &InodeData) -> Result<()> {
     if data.raw.flags().contains(InodeFlags::IMMUTABLE) {
         return Err(Error::NotPermitted("the file is immutable"));
+    }
+    check_not_verity(data)
+}
+
+/// Fails for a file whose content is sealed by fs-verity: it keeps its data, its size, and the hash tree
+/// that it has behind its end. Everything else about it may change.
+pub(crate) fn check_not_verity(data: &InodeData) -> Result<()> {
+    if data.raw.flags().contains(InodeFlags::VERITY) {
+        return Err(Error::NotPermitted("the file is protected by fs-verity"));
     }
     Ok(())
 }
@@ -154,7 +163,7 @@ impl Fs {
         let data = inode.data.read();
         check_regular(&data)?;
         data.check_key()?;
-        check_not_immutable(&data)?;
+        check_content_may_change(&data)?;
         let Some(end) = offset.checked_add(bytes.len() as u64) else {
             return Err(Error::FileTooBig);
         };
@@ -197,7 +206,7 @@ impl Fs {
     ) -> Result<Option<Error>> {
         check_regular(data)?;
         data.check_key()?;
-        check_not_immutable(data)?;
+        check_content_may_change(data)?;
         let appends = offset >= data.raw.size() || *done > 0;
         if mode == WriteMode::Plain && data.raw.flags().contains(InodeFlags::APPEND) && !appends {
             return Err(Error::NotPermitted("the file is append-only"));
@@ -318,22 +327,22 @@ impl Fs {
                 } else {
                     0
                 };
-                let taken = self.alloc.alloc_for_append(h, data.ino, goal, len, extra);
-                let (phys, got) = match taken {
+                let taken = match map::take(h, data, first, len, goal, Some(extra)) {
                     Err(Error::NoSpace) => return Ok(Step::Failed(Error::NoSpace)),
                     taken => taken?,
                 };
-                let n = room(got);
+                let phys = taken.phys;
+                let n = room(taken.len);
                 // Data first: an extent must never show what was in its blocks before.
                 let failed = match self.write_padded(phys, within, &bytes[..n]) {
                     Err(error) => error,
-                    Ok(()) => match map::insert(h, data, first, phys, got, false) {
+                    Ok(()) => match map::insert(h, data, first, phys, taken.len, false) {
                         Ok(()) => return Ok(Step::Wrote(n, true)),
                         Err(error) if error.is_fault() => return Err(error),
                         Err(error) => error,
                     },
                 };
-                self.alloc.free_blocks(h, phys, got, false)?;
+                taken.give_back(h)?;
                 Ok(Step::Failed(failed))
             }
         }
@@ -380,18 +389,18 @@ impl Fs {
         let mut at = FileBlock(0);
         while at.0 < blocks {
             let goal = map::goal(self, data, at)?;
-            let (phys, got) = self.alloc.alloc_blocks(h, goal, blocks - at.0)?;
+            let taken = map::take(h, data, at, blocks - at.0, goal, None)?;
             let rest = content.get((at.0 as usize) << bits..).unwrap_or(&[]);
-            let piece = &rest[..rest.len().min((got as usize) << bits)];
+            let piece = &rest[..rest.len().min((taken.len as usize) << bits)];
             // Data first, as in `write_run`.
             let mapped = self
-                .write_padded(phys, 0, piece)
-                .and_then(|()| map::insert(h, data, at, phys, got, false));
+                .write_padded(taken.phys, 0, piece)
+                .and_then(|()| map::insert(h, data, at, taken.phys, taken.len, false));
             if let Err(error) = mapped {
-                self.alloc.free_blocks(h, phys, got, false)?;
+                taken.give_back(h)?;
                 return Err(error);
             }
-            at.0 += got;
+            at.0 += taken.len;
         }
         Ok(())
     }

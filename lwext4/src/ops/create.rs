@@ -6,6 +6,7 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::{Inode, InodeData, LINK_MAX};
 use crate::journal::{Credits, Handle};
+use crate::ondisk::features::RoCompat;
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::types::{FileBlock, FileType, Ino, Timestamp};
 use crate::{dir, inline, map, xattr};
@@ -132,7 +133,6 @@ impl Fs {
         now: Timestamp,
     ) -> Result<Arc<Inode>> {
         let is_dir = new.file_type == FileType::Directory;
-        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
         let extra = self.geo.want_extra_isize;
         let mut raw = RawInode::new(usize::from(self.geo.inode_size), extra);
         let mut perm = new.perm & 0o7777;
@@ -154,7 +154,8 @@ impl Fs {
         raw.set_crtime(now);
         let is_regular = new.file_type == FileType::Regular;
         let mut flags = Fs::inherited_flags(&dir.raw, is_dir, is_regular);
-        if dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
+        let projects = self.geo.features.ro_compat.contains(RoCompat::PROJECT);
+        if projects && dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
             raw.set_projid(dir.raw.projid());
         }
         if !is_dir && !is_regular {
@@ -167,6 +168,8 @@ impl Fs {
             }
             _ => {}
         }
+        h.prepare_charge(&raw)?;
+        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
         self.new_inode(ino, raw)
     }
 

@@ -5,7 +5,7 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::Handle;
-use crate::ondisk::features::Compat;
+use crate::ondisk::features::{Bit, Compat};
 use crate::ondisk::xattr::{
     Entry, Name, Table, Value, area_room, block_room, index, refcount, value_hash, write_area,
 };
@@ -278,9 +278,7 @@ impl Attrs {
     /// [`Fs::evict_values`](crate::fs::Fs::evict_values) afterwards.
     pub(crate) fn store(mut self, h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
         let fs = h.fs();
-        if !fs.geo.features.compat.contains(Compat::EXT_ATTR) {
-            announce(fs);
-        }
+        fs.announce(Bit::Compat(Compat::EXT_ATTR));
         let mut before = mem::take(&mut self.counted);
         let stays_shared = self.shared && !self.outside.changed;
         let own = self.outside.values().filter(|_| !stays_shared);
@@ -366,20 +364,6 @@ fn value_blocks(fs: &Fs, inside: &Place, outside: &Place) -> i64 {
 fn leave_all(h: &mut Handle<'_>, inode: &InodeData, inos: &[Ino]) -> Result<()> {
     inos.iter()
         .try_for_each(|&ino| values::leave(h, inode, ino))
-}
-
-/// Says in the superblock, with the next commit, that the image has attributes. The oldest revision
-/// has no place to say so.
-fn announce(fs: &Fs) {
-    let mut sb = fs.sb.lock();
-    let mut features = sb.features();
-    if sb.rev_level() == 0 {
-        sb.set_rev_level(1);
-        sb.set_first_ino(11);
-        sb.set_inode_size(128);
-    }
-    features.compat |= Compat::EXT_ATTR;
-    sb.set_features(features);
 }
 
 /// Which of `spaces` (multiples of 4) to take so that their sum is the largest up to `room`.

@@ -81,7 +81,9 @@ pub(super) fn allowed(fs: &Fs) -> bool {
 
 /// The blocks that a value in an inode counts for in each inode that has it.
 pub(super) fn blocks(fs: &Fs, size: u32) -> i64 {
-    i64::from(size.div_ceil(fs.geo.block_size))
+    let cluster = fs.geo.cluster_blocks();
+    let clusters = u64::from(size).div_ceil(u64::from(fs.geo.block_size) * u64::from(cluster));
+    clusters as i64 * i64::from(cluster)
 }
 
 fn hash(fs: &Fs, value: &[u8]) -> u32 {

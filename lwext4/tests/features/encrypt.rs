@@ -177,7 +177,7 @@ fn what_needs_the_key_is_refused() {
     assert_no_key(volume.write(file, 0, b"x", WriteMode::Writeback), "write");
     assert_no_key(volume.setattr(file, &size), "truncate");
     assert_no_key(
-        volume.fallocate(file, 0, 1, FallocateMode::PunchHole),
+        volume.fallocate(file, 0, 1, FallocateMode::PunchHole, WriteMode::Plain),
         "punch",
     );
     assert_no_key(volume.create(enc, b"new", &new), "create");
