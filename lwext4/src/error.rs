@@ -50,6 +50,9 @@ pub enum Error {
     /// The caller lacks a permission. The engine checks none: this is for servers that do.
     #[error("permission denied")]
     Denied,
+    /// The file or directory is encrypted, and its key is not here.
+    #[error("the file is encrypted: required key not available")]
+    NoKey,
     /// A file cannot get a name in a directory of another project.
     #[error("the directory belongs to another project")]
     OtherProject,
@@ -220,6 +223,7 @@ impl Error {
             Error::NoAttribute => 61,                                  // ENODATA
             Error::NotSupported(_) | Error::Unsupported(_) => 95,      // EOPNOTSUPP
             Error::NotExt4(_) | Error::CutShort { .. } => 22,          // EINVAL
+            Error::NoKey => 126,                                       // ENOKEY
             Error::NeedsRecovery | Error::Corrupt(_) => 117,           // EUCLEAN
         }
     }

@@ -20,7 +20,7 @@ use crate::orphan::Orphans;
 use crate::quota::Quotas;
 use crate::types::{FileBlock, Ino, Timestamp, TxnId};
 use crate::volume::Volume;
-use crate::xattr::SharedBlocks;
+use crate::xattr::{SharedBlocks, SharedValues};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -75,6 +75,16 @@ fn check_features(features: &Features, read_only: bool) -> Result<()> {
             }
         }
     }
+    let counted = features.ro_compat.contains(RoCompat::QUOTA)
+        && features.incompat.contains(Incompat::EA_INODE);
+    if counted && !read_only {
+        // A value's inode counts once for every user of it, which nothing in their inodes says.
+        return Err(Error::Unsupported(
+            "features quota and ea_inode together allow reading only (attribute values are not counted \
+             for quota): open it read-only"
+                .into(),
+        ));
+    }
     for name in features.names() {
         let unknown =
             name.starts_with("FEATURE_I") || (name.starts_with("FEATURE_R") && !read_only);
@@ -106,6 +116,7 @@ fn new_fs(
         orphans: Orphans::default(),
         quotas: Quotas::default(),
         xattrs: SharedBlocks::default(),
+        values: SharedValues::default(),
         renames: Mutex::new(()),
         sb: Mutex::new(sb),
         aborted: AtomicBool::new(false),

@@ -68,7 +68,8 @@ impl Volume {
     ///
     /// # Errors
     /// [`Error::NotSupported`] for flags that ext4 does not have, or not for this type of file, and
-    /// for changing [how a file maps its blocks](crate::ondisk::inode::InodeFlags::EXTENTS).
+    /// for changing [how a file maps its blocks](crate::ondisk::inode::InodeFlags::EXTENTS);
+    /// [`Error::NotEmpty`] for the flag casefold of a directory with entries.
     pub fn set_flags(&self, ino: Ino, flags: u32) -> Result<()> {
         self.fs.set_flags(ino, flags)
     }
