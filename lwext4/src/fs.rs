@@ -3,6 +3,7 @@
 
 use crate::alloc::Allocator;
 use crate::cache::{Block, BlockKind, Cache};
+use crate::damage::Damage;
 use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
 use crate::inode::Inodes;
@@ -241,6 +242,7 @@ pub(crate) struct Fs {
     pub xattrs: SharedBlocks,
     pub orphans: Orphans,
     pub quotas: Quotas,
+    pub damage: Damage,
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,

@@ -2,6 +2,7 @@
 
 use crate::alloc::Allocator;
 use crate::cache::Cache;
+use crate::damage::Damage;
 use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::{Fs, Geometry};
@@ -83,6 +84,16 @@ fn check_features(features: &Features, read_only: bool) -> Result<()> {
     Ok(())
 }
 
+/// Writes a superblock with a record of errors to its place.
+fn keep_record(dev: &dyn BlockDevice, sb: &mut Superblock, geo: &Geometry) -> Result<()> {
+    if geo.has_csum() {
+        sb.seal();
+    }
+    dev.write_at(sb.as_bytes(), superblock::OFFSET)
+        .and_then(|()| dev.flush())
+        .map_err(|e| Error::io("writing the superblock", e))
+}
+
 fn new_fs(
     dev: Arc<dyn BlockDevice>,
     options: OpenOptions,
@@ -101,6 +112,7 @@ fn new_fs(
         inodes: Inodes::new(),
         orphans: Orphans::default(),
         quotas: Quotas::default(),
+        damage: Damage::default(),
         xattrs: SharedBlocks::default(),
         renames: Mutex::new(()),
         sb: Mutex::new(sb),
@@ -187,7 +199,15 @@ impl Volume {
                 } else {
                     recovery.write_home()?;
                 }
+                let before = sb;
                 (sb, geo) = read_superblock(&*dev)?;
+                if before.error_count() > sb.error_count() {
+                    // Recorded after the last commit: the journal had an older superblock.
+                    sb.copy_errors(&before);
+                    if !options.read_only {
+                        keep_record(&*dev, &mut sb, &geo)?;
+                    }
+                }
             }
             if !options.read_only && options.durability != Durability::None {
                 let opened = Log::open(file)?;
@@ -265,7 +285,7 @@ impl Volume {
             .map_err(|e| Error::io("starting the commit thread", e))?;
         self.committer = Some(committer);
         for ino in orphans {
-            self.fs.evict(ino)?;
+            self.fs.witness(self.fs.evict(ino))?;
         }
         Ok(self)
     }
@@ -282,7 +302,7 @@ impl Volume {
         }
         let mut result = Ok(());
         for ino in fs.orphans.all() {
-            if let Err(error) = fs.evict(ino) {
+            if let Err(error) = fs.witness(fs.evict(ino)) {
                 result = result.and(Err(error));
             }
         }

@@ -228,7 +228,7 @@ impl Serving {
     /// Serves until the mount is gone, closes the image, and tells everyone who waits.
     fn until_closed(mut self, settings: &Settings) -> Result<()> {
         let ended = self.serve();
-        let result = self.verdict(ended, settings.stats.as_deref());
+        let result = self.verdict(ended, settings);
         let message = result.as_ref().err().map(Failure::to_string);
         let latecomers = self.happenings.try_iter().filter_map(|late| match late {
             Happening::Client(Request::Unmount | Request::UnmountLazy, stream) => Some(stream),
@@ -325,7 +325,7 @@ impl Serving {
     }
 
     /// Closes the image, and says whether all went well.
-    fn verdict(&mut self, ended: io::Result<()>, stats_file: Option<&Path>) -> Result<()> {
+    fn verdict(&mut self, ended: io::Result<()>, settings: &Settings) -> Result<()> {
         // After an abort the mount is still there, dead.
         if mounts::at(&self.point)?.is_some_and(|mount| Some(mount.device) == self.device) {
             let _ = detach(&self.point, true);
@@ -335,9 +335,16 @@ impl Serving {
             let attr = volume.as_ref()?.getattr(ino).ok()?;
             Some(attr.generation)
         });
+        let damage = match &volume {
+            Some(volume) if !settings.flags.read_only => volume.errors_met(),
+            _ => 0,
+        };
         let closed = close(volume);
-        let statistics = stats_file.map_or(Ok(()), |path| stats::write(path, &self.counters));
-        verdict::of(&self.given, ended, lost, closed)?;
+        let statistics = settings
+            .stats
+            .as_deref()
+            .map_or(Ok(()), |path| stats::write(path, &self.counters));
+        verdict::of(&self.given, ended, lost, damage, closed)?;
         statistics
     }
 }
