@@ -14,16 +14,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub(crate) struct Damage {
     /// The last that was logged: the same again is counted, but not logged.
     last: Mutex<Option<Corrupt>>,
-    /// How often the image contradicted itself.
-    met: AtomicU32,
+    /// How often damage was recorded.
+    recorded: AtomicU32,
     /// The image is another machine's now: not even a record may be written.
     pub lost: AtomicBool,
 }
 
 impl Damage {
-    /// How often the image contradicted itself since it was opened.
-    pub fn met(&self) -> u32 {
-        self.met.load(Ordering::Relaxed)
+    /// How often damage was recorded since the image was opened.
+    pub fn recorded(&self) -> u32 {
+        self.recorded.load(Ordering::Relaxed)
     }
 }
 
@@ -44,10 +44,10 @@ impl Fs {
                 *last = Some(corrupt.clone());
             }
         }
-        self.damage.met.fetch_add(1, Ordering::Relaxed);
         if self.options.read_only || self.damage.lost.load(Ordering::Acquire) {
             return;
         }
+        self.damage.recorded.fetch_add(1, Ordering::Relaxed);
         let ends = {
             let mut sb = self.sb.lock();
             let (function, line) = corrupt.place();

@@ -7,7 +7,9 @@ use crate::attr::Attr;
 use crate::cache::{BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::journal::Handle;
+use crate::ondisk::features::{Bit, RoCompat};
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::quota::Charge;
 use crate::types::{BlockNo, FileType, Ino, Timestamp, TxnId};
@@ -98,6 +100,12 @@ impl InodeData {
         self.raw.set_sectors(sectors, fs.geo.block_size);
     }
 
+    /// [`Self::add_blocks`] for `clusters` blocks of metadata, which have a cluster each.
+    pub fn add_clusters(&mut self, fs: &Fs, clusters: i64) {
+        let blocks = i64::from(fs.geo.cluster_blocks());
+        self.add_blocks(fs, clusters.saturating_mul(blocks));
+    }
+
     /// Hard links: 0 when a new inode was never linked or the last name is gone. A directory whose
     /// count overflowed says 1.
     pub fn nlink(&self) -> u32 {
@@ -122,6 +130,12 @@ impl InodeData {
             FileType::CharDevice | FileType::BlockDevice => raw.device(),
             _ => (0, 0),
         };
+        // A file inside its inode takes no blocks, but what reads files must not think it is a hole.
+        let inside = if file_type == FileType::Regular && is_inline(raw) {
+            raw.size().div_ceil(512)
+        } else {
+            0
+        };
         Ok(Attr {
             ino: self.ino,
             generation: raw.generation(),
@@ -131,7 +145,7 @@ impl InodeData {
             uid: raw.uid(),
             gid: raw.gid(),
             size: raw.size(),
-            sectors: raw.sectors(fs.geo.block_size),
+            sectors: raw.sectors(fs.geo.block_size) + inside,
             device,
             atime: raw.atime(),
             mtime: raw.mtime(),
@@ -169,6 +183,9 @@ impl Handle<'_> {
     /// [`Self::store`] of an inode that is no orphan, and counts for nobody.
     pub fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
         let fs = self.fs();
+        if inode.raw.size() > i32::MAX as u64 {
+            fs.announce(Bit::RoCompat(RoCompat::LARGE_FILE));
+        }
         if fs.geo.has_csum() {
             inode.raw.seal(fs.geo.seed, inode.ino);
         }

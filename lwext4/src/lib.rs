@@ -13,6 +13,7 @@ pub mod error;
 mod file;
 pub mod format;
 mod fs;
+mod inline;
 mod inode;
 mod journal;
 mod map;

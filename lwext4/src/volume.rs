@@ -34,10 +34,10 @@ impl Volume {
         self.fs.sb.lock().clone()
     }
 
-    /// How often an operation found that the image contradicts itself, since it was opened. Each time is
-    /// recorded in the superblock, unless the volume is read-only.
-    pub fn errors_met(&self) -> u32 {
-        self.fs.damage.met()
+    /// How often an operation found that the image contradicts itself, since it was opened, and recorded
+    /// that in the superblock. A volume opened read-only records nothing.
+    pub fn errors_recorded(&self) -> u32 {
+        self.fs.damage.recorded()
     }
 
     /// The inode behind a name. Takes a hold.
@@ -182,9 +182,19 @@ impl Volume {
         self.fs.witness(self.fs.write_file(ino, offset, data, mode))
     }
 
-    /// Allocates space, punches holes, zeroes ranges. See `fallocate(2)`.
-    pub fn fallocate(&self, ino: Ino, offset: u64, len: u64, mode: FallocateMode) -> Result<()> {
-        self.fs.witness(self.fs.fallocate(ino, offset, len, mode))
+    /// Allocates space, punches holes, zeroes ranges. See `fallocate(2)`. `times`: who keeps them, as with
+    /// [`Self::write`].
+    pub fn fallocate(
+        &self,
+        ino: Ino,
+        offset: u64,
+        len: u64,
+        mode: FallocateMode,
+        times: WriteMode,
+    ) -> Result<()> {
+        let range = offset..offset.saturating_add(len);
+        self.fs
+            .witness(self.fs.fallocate(ino, range, mode, times))
     }
 
     /// Where data is, at or behind `offset` (`SEEK_DATA`); `None` for ENXIO.
@@ -325,7 +335,7 @@ impl Fs {
     pub fn statfs(&self) -> StatFs {
         let overhead = match u64::from(self.sb.lock().overhead_clusters()) {
             0 => self.overhead(),
-            known => known,
+            known => known << self.geo.cluster_bits,
         };
         let free = self.alloc.free_blocks_count();
         StatFs {

@@ -131,7 +131,7 @@ fn damage_is_recorded_and_work_goes_on() {
         let error = look(&volume, broken, b"x").unwrap_err();
         assert_eq!(error.errno(), EUCLEAN, "{error}");
     }
-    assert_eq!(volume.errors_met(), 3);
+    assert_eq!(volume.errors_recorded(), 3);
     image.make(&volume, "after", FileType::Regular).unwrap();
     volume.sync().unwrap();
     // In the journal with the next commit, long before the volume is closed.

@@ -132,7 +132,7 @@ fn answer(
             label.resize(LABEL_LEN, 0);
             Ok(Some(label))
         }
-        SETFSLABEL if !caller.is_root() => Err(Error::NotPermitted("setting the label")),
+        SETFSLABEL if !caller.is_root => Err(Error::NotPermitted("setting the label")),
         SETFSLABEL => volume.set_label(data).map(nothing),
         _ => Ok(None),
     }
@@ -164,7 +164,7 @@ impl Face {
             Ok(flags) => flags,
             Err(error) => return reply.error(errno(&error)),
         };
-        if (old.flags ^ new) & JOURNAL_DATA != 0 && !caller.is_root() {
+        if (old.flags ^ new) & JOURNAL_DATA != 0 && !caller.is_root {
             return reply.error(Errno::EPERM);
         }
         let freezes =

@@ -214,11 +214,7 @@ pub const TABLE: &[Feature] = &[
     incompat("dirdata", Incompat::DIRDATA, NEVER),
     incompat("metadata_csum_seed", Incompat::CSUM_SEED, ReadWrite),
     incompat("large_dir", Incompat::LARGEDIR, ReadWrite),
-    incompat(
-        "inline_data",
-        Incompat::INLINE_DATA,
-        Refused("data inside inodes is not handled"),
-    ),
+    incompat("inline_data", Incompat::INLINE_DATA, ReadWrite),
     incompat(
         "encrypt",
         Incompat::ENCRYPT,
@@ -238,11 +234,7 @@ pub const TABLE: &[Feature] = &[
     ro_compat("extra_isize", RoCompat::EXTRA_ISIZE, ReadWrite),
     ro_compat("snapshot_bitmap", RoCompat::HAS_SNAPSHOT, NEVER),
     ro_compat("quota", RoCompat::QUOTA, ReadWrite),
-    ro_compat(
-        "bigalloc",
-        RoCompat::BIGALLOC,
-        ReadOnly("clusters are not allocated"),
-    ),
+    ro_compat("bigalloc", RoCompat::BIGALLOC, ReadWrite),
     ro_compat("metadata_csum", RoCompat::METADATA_CSUM, ReadWrite),
     ro_compat("replica", RoCompat::REPLICA, NEVER),
     ro_compat(

@@ -9,7 +9,7 @@ use crate::journal::{Credits, Handle};
 use crate::ondisk::features::RoCompat;
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::types::{FileBlock, FileType, Ino, Timestamp};
-use crate::{dir, map, xattr};
+use crate::{dir, inline, map, xattr};
 use parking_lot::RwLockWriteGuard;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -177,34 +177,27 @@ impl Fs {
         new: &NewFile,
         target: Option<&[u8]>,
     ) -> Result<()> {
-        match (new.file_type, target) {
-            (FileType::Symlink, Some(target)) => {
-                child.raw.set_size(target.len() as u64);
-                if target.len() < child.raw.block().len() {
-                    child.raw.block_mut()[..target.len()].copy_from_slice(target);
-                    return Ok(());
-                }
-                map::init(self, child);
-                let goal = map::goal(self, child, FileBlock(0))?;
-                let (phys, _) = self.alloc.alloc_blocks(h, goal, 1)?;
-                let mut block = vec![0; self.geo.block_size as usize];
-                block[..target.len()].copy_from_slice(target);
-                let mapped = self
-                    .write_data(self.geo.offset(phys), &block)
-                    .and_then(|()| map::insert(h, child, FileBlock(0), phys, 1, false));
-                if mapped.is_err() {
-                    self.alloc.free_blocks(h, phys, 1, false)?;
-                }
-                return mapped;
+        if let Some(target) = target {
+            child.raw.set_size(target.len() as u64);
+            if target.len() < child.raw.block().len() {
+                child.raw.block_mut()[..target.len()].copy_from_slice(target);
+                return Ok(());
             }
-            (FileType::Regular, _) => map::init(self, child),
-            (FileType::Directory, _) => {
-                map::init(self, child);
-                dir::init(h, child, dir.ino)?;
-            }
-            _ => {}
+            map::init(self, child);
+            return self.write_first_block(h, child, target);
         }
-        xattr::inherit_acl(h, dir, child, new.umask)
+        // ACLs first: data may be inside the inode beside them, and give way where there is no room.
+        xattr::inherit_acl(h, dir, child, new.umask)?;
+        match new.file_type {
+            FileType::Regular => {
+                if !inline::start(self, child)? {
+                    map::init(self, child);
+                }
+                Ok(())
+            }
+            FileType::Directory => dir::init(h, child, dir.ino),
+            _ => Ok(()),
+        }
     }
 
     /// Undoes the making of an inode that got no name.

@@ -57,6 +57,20 @@ pub const JOURNALED: &[Family] = &[
         ],
     },
     Family {
+        name: "inline_data",
+        size: 8 << 20,
+        options: &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-J",
+            "size=1",
+            "-O",
+            "inline_data",
+        ],
+    },
+    Family {
         name: "quota",
         size: 8 << 20,
         options: &[
@@ -121,14 +135,23 @@ impl Dir {
     }
 }
 
-/// Writes an image to a file, holes where it is zero.
+/// Writes an image to a file, holes where it is zero. Always a new file: mount(8) takes a loop device that
+/// still has the old one, with what that remembers of it.
 pub fn write_image(path: &Path, bytes: &[u8]) {
+    let _ = std::fs::remove_file(path);
     let file = File::create(path).unwrap();
     file.set_len(bytes.len() as u64).unwrap();
     for (i, part) in bytes.chunks(16_384).enumerate() {
         if part.iter().any(|&byte| byte != 0) {
             file.write_all_at(part, i as u64 * 16_384).unwrap();
         }
+    }
+}
+
+/// Leaves an image that something is wrong with in the directory that `LWEXT4_CRASH_KEEP` names.
+pub fn keep(name: &str, bytes: &[u8]) {
+    if let Some(dir) = std::env::var_os("LWEXT4_CRASH_KEEP") {
+        write_image(&Path::new(&dir).join(name), bytes);
     }
 }
 
