@@ -193,8 +193,7 @@ impl Volume {
         times: WriteMode,
     ) -> Result<()> {
         let range = offset..offset.saturating_add(len);
-        self.fs
-            .witness(self.fs.fallocate(ino, range, mode, times))
+        self.fs.witness(self.fs.fallocate(ino, range, mode, times))
     }
 
     /// Where data is, at or behind `offset` (`SEEK_DATA`); `None` for ENXIO.
