@@ -14,7 +14,7 @@ use crate::journal::recovery::recover;
 use crate::journal::{Journal, commit, commit_loop, write_home};
 use crate::map;
 use crate::mmp::{self, Claim};
-use crate::ondisk::features::{Compat, Features, Incompat, RoCompat, Support};
+use crate::ondisk::features::{Compat, Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{self, STATE_ERROR, STATE_VALID, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
@@ -58,34 +58,11 @@ fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geometry)> {
 
 /// Fails when a feature is refused, or allows reading only and writing is wanted.
 fn check_features(features: &Features, read_only: bool) -> Result<()> {
-    for feature in features.known() {
-        match feature.support {
-            Support::ReadWrite => {}
-            Support::ReadOnly(_) if read_only => {}
-            Support::ReadOnly(why) => {
-                return Err(Error::Unsupported(format!(
-                    "feature {} allows reading only ({why}): open it read-only",
-                    feature.name
-                )));
-            }
-            Support::Refused(why) => {
-                return Err(Error::Unsupported(format!(
-                    "feature {} is not supported: {why}",
-                    feature.name
-                )));
-            }
-        }
+    let mut obstacles = features.obstacles().into_iter();
+    match obstacles.find(|obstacle| !(obstacle.readable && read_only)) {
+        Some(obstacle) => Err(Error::Unsupported(obstacle.text)),
+        None => Ok(()),
     }
-    for name in features.names() {
-        let unknown =
-            name.starts_with("FEATURE_I") || (name.starts_with("FEATURE_R") && !read_only);
-        if unknown {
-            return Err(Error::Unsupported(format!(
-                "unknown feature {name}: the image was made by a newer tool"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Writes a superblock with a record of errors to its place.
@@ -185,7 +162,10 @@ impl Volume {
         };
         let mut log = None;
         let recovered = geo.features.incompat.contains(Incompat::RECOVER);
-        if geo.features.compat.contains(Compat::HAS_JOURNAL) && !options.norecovery {
+        // What a journal elsewhere holds matters only to who writes, or if it must be replayed.
+        let elsewhere = sb.journal_inum() == 0 && sb.journal_dev() != 0;
+        let needless = options.norecovery || (elsewhere && options.read_only && !recovered);
+        if geo.features.compat.contains(Compat::HAS_JOURNAL) && !needless {
             let file = open_journal(&dev, &sb, &geo)?;
             let recovery = recover(&file)?;
             if !recovery.is_clean() && !recovered {

@@ -120,6 +120,11 @@ rows! {
         .then("debugfs -w -R 'feature read-only' \"$1\" 2>&1")
         .read_only("feature read-only allows reading only");
 
+    journal_elsewhere: row("-t ext4 -N 16384")
+        .then("debugfs -w -R 'ssv journal_inum 0' \"$1\" 2>&1; debugfs -w -R 'ssv journal_dev 2049' \"$1\" 2>&1")
+        .read_only("external journal");
+    quota_with_ea_inode: row("-t ext4 -O quota,ea_inode -N 16384").read_only("allow");
+
     // Refused.
     inline_data: row("-t ext4 -O inline_data -N 16384").refused("feature inline_data is not supported");
     casefold: row("-t ext4 -O casefold -N 16384").refused("feature casefold is not supported");
