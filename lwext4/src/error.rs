@@ -3,6 +3,7 @@
 use crate::types::{BlockNo, GroupNo, Ino};
 use std::fmt;
 use std::io;
+use std::panic::Location;
 
 /// What every fallible operation of the engine returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -112,7 +113,7 @@ pub enum Error {
 }
 
 /// A contradiction found in the image, with where it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Corrupt {
     /// What is wrong, in a few words.
     pub what: &'static str,
@@ -122,17 +123,41 @@ pub struct Corrupt {
     pub block: Option<BlockNo>,
     /// The group concerned, if one is.
     pub group: Option<GroupNo>,
+    /// Which line of the engine found it.
+    found: &'static Location<'static>,
 }
+
+/// Two are equal that say the same, whoever found them.
+impl PartialEq for Corrupt {
+    fn eq(&self, other: &Corrupt) -> bool {
+        let parts = |it: &Corrupt| (it.what, it.ino, it.block, it.group);
+        parts(self) == parts(other)
+    }
+}
+
+impl Eq for Corrupt {}
 
 impl Corrupt {
     /// A contradiction without a place yet.
+    #[track_caller]
     pub fn new(what: &'static str) -> Corrupt {
         Corrupt {
             what,
             ino: None,
             block: None,
             group: None,
+            found: Location::caller(),
         }
+    }
+
+    /// Where in the engine it was found: the file (at most 32 bytes, the end of its path) and the line.
+    pub(crate) fn place(&self) -> (&'static str, u32) {
+        const MOST: usize = 32;
+        let file = self.found.file();
+        let inside = file.rfind("src/").and_then(|at| file.get(at + 4..));
+        let file = inside.unwrap_or(file);
+        let end = file.get(file.len().saturating_sub(MOST)..);
+        (end.unwrap_or(""), self.found.line())
     }
 
     /// Names the inode.

@@ -3,6 +3,7 @@
 
 use crate::alloc::Allocator;
 use crate::cache::{Block, BlockKind, Cache};
+use crate::damage::Damage;
 use crate::device::BlockDevice;
 use crate::dir::fold::{STRICT, UTF8_12_1};
 use crate::error::{Corrupt, Error, Result};
@@ -295,6 +296,7 @@ pub(crate) struct Fs {
     pub values: SharedValues,
     pub orphans: Orphans,
     pub quotas: Quotas,
+    pub damage: Damage,
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,

@@ -6,6 +6,7 @@ mod alloc;
 pub mod attr;
 mod cache;
 pub mod check;
+mod damage;
 pub mod device;
 mod dir;
 pub mod error;

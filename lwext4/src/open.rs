@@ -2,6 +2,7 @@
 
 use crate::alloc::Allocator;
 use crate::cache::Cache;
+use crate::damage::Damage;
 use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::{Fs, Geometry};
@@ -13,7 +14,7 @@ use crate::journal::recovery::recover;
 use crate::journal::{Journal, commit, commit_loop, write_home};
 use crate::map;
 use crate::mmp::{self, Claim};
-use crate::ondisk::features::{Compat, Features, Incompat, RoCompat, Support};
+use crate::ondisk::features::{Compat, Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{self, STATE_ERROR, STATE_VALID, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
@@ -57,44 +58,21 @@ pub(crate) fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geom
 
 /// Fails when a feature is refused, or allows reading only and writing is wanted.
 fn check_features(features: &Features, read_only: bool) -> Result<()> {
-    for feature in features.known() {
-        match feature.support {
-            Support::ReadWrite => {}
-            Support::ReadOnly(_) if read_only => {}
-            Support::ReadOnly(why) => {
-                return Err(Error::Unsupported(format!(
-                    "feature {} allows reading only ({why}): open it read-only",
-                    feature.name
-                )));
-            }
-            Support::Refused(why) => {
-                return Err(Error::Unsupported(format!(
-                    "feature {} is not supported: {why}",
-                    feature.name
-                )));
-            }
-        }
+    let mut obstacles = features.obstacles().into_iter();
+    match obstacles.find(|obstacle| !(obstacle.readable && read_only)) {
+        Some(obstacle) => Err(Error::Unsupported(obstacle.text)),
+        None => Ok(()),
     }
-    let counted = features.ro_compat.contains(RoCompat::QUOTA)
-        && features.incompat.contains(Incompat::EA_INODE);
-    if counted && !read_only {
-        // A value's inode counts once for every user of it, which nothing in their inodes says.
-        return Err(Error::Unsupported(
-            "features quota and ea_inode together allow reading only (attribute values are not counted \
-             for quota): open it read-only"
-                .into(),
-        ));
+}
+
+/// Writes a superblock with a record of errors to its place.
+fn keep_record(dev: &dyn BlockDevice, sb: &mut Superblock, geo: &Geometry) -> Result<()> {
+    if geo.has_csum() {
+        sb.seal();
     }
-    for name in features.names() {
-        let unknown =
-            name.starts_with("FEATURE_I") || (name.starts_with("FEATURE_R") && !read_only);
-        if unknown {
-            return Err(Error::Unsupported(format!(
-                "unknown feature {name}: the image was made by a newer tool"
-            )));
-        }
-    }
-    Ok(())
+    dev.write_at(sb.as_bytes(), superblock::OFFSET)
+        .and_then(|()| dev.flush())
+        .map_err(|e| Error::io("writing the superblock", e))
 }
 
 fn new_fs(
@@ -115,6 +93,7 @@ fn new_fs(
         inodes: Inodes::new(),
         orphans: Orphans::default(),
         quotas: Quotas::default(),
+        damage: Damage::default(),
         xattrs: SharedBlocks::default(),
         values: SharedValues::default(),
         renames: Mutex::new(()),
@@ -208,7 +187,10 @@ impl Volume {
         };
         let mut log = None;
         let recovered = geo.features.incompat.contains(Incompat::RECOVER);
-        if geo.features.compat.contains(Compat::HAS_JOURNAL) && !options.norecovery {
+        // What a journal elsewhere holds matters only to who writes, or if it must be replayed.
+        let elsewhere = sb.journal_inum() == 0 && sb.journal_dev() != 0;
+        let needless = options.norecovery || (elsewhere && options.read_only && !recovered);
+        if geo.features.compat.contains(Compat::HAS_JOURNAL) && !needless {
             let file = open_journal(&dev, &sb, &geo)?;
             let recovery = recover(&file)?;
             if !recovery.is_clean() && !recovered {
@@ -226,7 +208,15 @@ impl Volume {
                 } else {
                     recovery.write_home()?;
                 }
+                let before = sb;
                 (sb, geo) = read_superblock(&*dev)?;
+                if before.error_count() > sb.error_count() {
+                    // Recorded after the last commit: the journal had an older superblock.
+                    sb.copy_errors(&before);
+                    if !options.read_only {
+                        keep_record(&*dev, &mut sb, &geo)?;
+                    }
+                }
             }
             if !options.read_only && options.durability != Durability::None {
                 let opened = Log::open(file)?;
@@ -307,7 +297,7 @@ impl Volume {
             .map_err(|e| Error::io("starting the commit thread", e))?;
         self.committer = Some(committer);
         for ino in orphans {
-            self.fs.evict(ino)?;
+            self.fs.witness(self.fs.evict(ino))?;
         }
         Ok(self)
     }
@@ -324,7 +314,7 @@ impl Volume {
         }
         let mut result = Ok(());
         for ino in fs.orphans.all() {
-            if let Err(error) = fs.evict(ino) {
+            if let Err(error) = fs.witness(fs.evict(ino)) {
                 result = result.and(Err(error));
             }
         }

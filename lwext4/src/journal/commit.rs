@@ -62,6 +62,7 @@ pub(crate) fn commit_loop(fs: &Fs) {
         }
         if let Err(error) = result {
             abort(fs, &error);
+            let _ = fs.witness(Err::<(), _>(error));
         } else if checkpoint {
             journal.progress.lock().checkpoint = false;
             journal.done.notify_all();

@@ -240,7 +240,72 @@ pub const TABLE: &[Feature] = &[
     ro_compat("orphan_present", RoCompat::ORPHAN_PRESENT, ReadWrite),
 ];
 
+/// Features of which each alone is read and written, but not both together: with the reason.
+pub const APART: &[(Bit, Bit, &str)] = &[(
+    Bit::RoCompat(RoCompat::QUOTA),
+    Bit::Incompat(Incompat::EA_INODE),
+    "attribute values in inodes are not counted for quota",
+)];
+
+/// Something that keeps an image from being written, or from being opened at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What is in the way, as a sentence: it names the feature, and says why.
+    pub text: String,
+    /// Whether the image can be read all the same.
+    pub readable: bool,
+}
+
 impl Features {
+    /// Everything that keeps an image with these features from being written or opened: what stands in
+    /// the table, what does not go together, and features that nobody here knows.
+    pub fn obstacles(&self) -> Vec<Obstacle> {
+        let obstacle = |readable, text| Obstacle { text, readable };
+        let only_read = |what: &str, why: &str| {
+            obstacle(
+                true,
+                format!("{what} reading only ({why}): open it read-only"),
+            )
+        };
+        let mut found: Vec<Obstacle> = self
+            .known()
+            .filter_map(|feature| match feature.support {
+                Support::ReadWrite => None,
+                Support::ReadOnly(why) => {
+                    Some(only_read(&format!("feature {} allows", feature.name), why))
+                }
+                Support::Refused(why) => Some(obstacle(
+                    false,
+                    format!("feature {} is not supported: {why}", feature.name),
+                )),
+            })
+            .collect();
+        for (one, other, why) in APART {
+            if self.has(*one) && self.has(*other) {
+                let name = |bit: Bit| {
+                    let row = TABLE.iter().find(|feature| feature.bit == bit);
+                    row.map_or("", |feature| feature.name)
+                };
+                let both = format!(
+                    "features {} and {} together allow",
+                    name(*one),
+                    name(*other)
+                );
+                found.push(only_read(&both, why));
+            }
+        }
+        for name in self.names() {
+            let readable = name.starts_with("FEATURE_R");
+            if readable || name.starts_with("FEATURE_I") {
+                let text = format!("unknown feature {name}: the image was made by a newer tool");
+                found.push(obstacle(readable, text));
+            }
+        }
+        // What matters most comes first.
+        found.sort_by_key(|obstacle| obstacle.readable);
+        found
+    }
+
     /// Whether `bit` is set.
     pub fn has(&self, bit: Bit) -> bool {
         match bit {
