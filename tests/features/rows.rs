@@ -1,7 +1,7 @@
 //! The table. A feature that liveroot learns to write loses its `read_only` or `refused`.
 
 use crate::extra;
-use crate::row::{Row, row};
+use crate::row::{Row, created, row};
 
 macro_rules! rows {
     ($($name:ident: $row:expr;)*) => {
@@ -79,6 +79,12 @@ rows! {
     bigalloc_cluster_is_block: row("-t ext4 -O bigalloc -b 4096 -C 4096 -N 16384").extra(extra::cut_clusters).without_ext4_view();
     bigalloc_1_mib: row("-t ext4 -O bigalloc,^64bit,^flex_bg -b 4096 -C 1048576 -N 16384").mib(8192);
     bigalloc_no_journal: row("-t ext4 -O bigalloc,^has_journal,^metadata_csum -b 1024 -C 4096 -N 16384");
+
+    // What `liveroot create` makes, where mke2fs's rows do not say it.
+    created_bigalloc: created("-O bigalloc -N 16384").extra(extra::cut_clusters).without_ext4_view();
+    created_bigalloc_block_4096: created("-O bigalloc,orphan_file -b 4096 -C 64K -N 16384").mib(1024);
+    created_block_65536: created("-b 64K -N 16384").mib(4096);
+    created_ext2: created("-O none,ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file -N 16384");
 
     // Checksums.
     metadata_csum: row("-t ext4 -O metadata_csum,^metadata_csum_seed -N 16384");

@@ -132,6 +132,16 @@ impl Image {
         Self { path, _dir: dir }
     }
 
+    /// Makes an image of `mib` MiB by `liveroot create` with exactly these options.
+    #[track_caller]
+    pub fn create(options: &[&str], mib: u64) -> Self {
+        let dir = TempDir::with_prefix("liveroot-test-").expect("a temporary directory");
+        let path = dir.path().join("image.ext4");
+        let mut create = command(LIVEROOT, ["create", "--quiet", "--size"]);
+        run(create.arg(format!("{mib}M")).args(options).arg(&path));
+        Self { path, _dir: dir }
+    }
+
     /// The names of its features, as dumpe2fs lists them.
     #[track_caller]
     pub fn features(&self) -> Vec<String> {
