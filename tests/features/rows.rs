@@ -101,6 +101,18 @@ rows! {
     fast_commit: row("-t ext4 -O fast_commit -N 16384");
     stable_inodes: row("-t ext4 -O stable_inodes -N 16384");
 
+    // What inodes carry.
+    inline_data: row("-t ext4 -O inline_data -N 16384");
+    inline_data_inode_1024: row("-t ext4 -O inline_data -I 1024 -N 16384").without_ext4_view();
+    quota: row("-t ext4 -O quota -N 16384");
+    project: row("-t ext4 -O quota,project -E quotatype=usrquota:grpquota:prjquota -N 16384");
+    project_without_quota: row("-t ext4 -O project -N 16384");
+    verity: row("-t ext4 -O verity -N 16384");
+    mmp: row("-t ext4 -O mmp -N 16384");
+    bigalloc_with_all: row("-t ext4 -O bigalloc,quota,project,inline_data,orphan_file -b 4096 -C 16384 -N 16384")
+        .extra(extra::cut_clusters)
+        .without_ext4_view();
+
     // Directories.
     dir_nlink: row("-t ext4 -O dir_nlink -b 1024 -N 98304").mib(512).extra(extra::many_subdirectories);
     no_dir_nlink: row("-t ext4 -O ^dir_nlink -b 1024 -N 98304").mib(512).extra(extra::all_subdirectories);
@@ -109,11 +121,7 @@ rows! {
     no_large_dir: row("-t ext4 -b 1024 -N 16384").extra(extra::two_levels).without_ext4_view();
 
     // Only read.
-    mmp: row("-t ext4 -O mmp -N 16384").read_only("feature mmp allows reading only");
     ea_inode: row("-t ext4 -O ea_inode -N 16384").read_only("feature ea_inode allows reading only");
-    quota: row("-t ext4 -O quota -N 16384").read_only("feature quota allows reading only");
-    project: row("-t ext4 -O project -N 16384").read_only("feature project allows reading only");
-    verity: row("-t ext4 -O verity -N 16384").read_only("feature verity allows reading only");
     shared_blocks: row("-t ext4 -N 16384")
         .then("debugfs -w -R 'feature shared_blocks' \"$1\" 2>&1")
         .read_only("feature shared_blocks allows reading only");
@@ -122,7 +130,6 @@ rows! {
         .read_only("feature read-only allows reading only");
 
     // Refused.
-    inline_data: row("-t ext4 -O inline_data -N 16384").refused("feature inline_data is not supported");
     casefold: row("-t ext4 -O casefold -N 16384").refused("feature casefold is not supported");
     encrypt: row("-t ext4 -O encrypt -N 16384").refused("feature encrypt is not supported");
     external_journal: row("-O journal_dev -b 4096").refused("this is an external journal, not a file system");
