@@ -2,10 +2,8 @@
 //!
 //! `LIVEROOT_TEST_FULL=1` makes it ten million, which takes minutes, most of them e2fsck's.
 
-use crate::image::run;
-use lwext4::{
-    Durability, FileDevice, FileType, FormatOptions, Ino, NewFile, OpenOptions, Volume, format,
-};
+use crate::image::{new_file, run};
+use lwext4::{Durability, FileDevice, FileType, FormatOptions, Ino, OpenOptions, Volume, format};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,17 +20,6 @@ fn open(path: &Path) -> Volume {
         ..OpenOptions::default()
     };
     Volume::open(device, options).expect("the image opens")
-}
-
-fn new(file_type: FileType) -> NewFile {
-    NewFile {
-        file_type,
-        perm: 0o755,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    }
 }
 
 fn name(number: u32) -> Vec<u8> {
@@ -52,13 +39,13 @@ fn a_directory_of_very_many_entries() {
 
     let start = Instant::now();
     let volume = open(&path);
-    let directory = new(FileType::Directory);
+    let directory = new_file(FileType::Directory);
     let dir = volume.create(Ino::ROOT, b"dir", &directory).unwrap();
     let dir = dir.attr.ino;
     let mut target = dir;
     for number in 0..count {
         if number % LINKS == 0 {
-            let file = volume.create(dir, &name(number), &new(FileType::Regular));
+            let file = volume.create(dir, &name(number), &new_file(FileType::Regular));
             target = file.unwrap().attr.ino;
         } else {
             volume.link(target, dir, &name(number)).unwrap();
