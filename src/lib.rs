@@ -2,11 +2,12 @@
 //!
 //! The engine is the crate [`lwext4`]; this crate knows about processes, FUSE and people. [`cli`]
 //! describes the command line, [`commands`] carries it out, [`session`] gets an image mounted and
-//! unmounted, [`fuse`] translates the kernel's requests, [`sys`] has the unsafe system calls.
+//! unmounted, [`run`] runs a command on it in namespaces of its own, [`fuse`] translates the kernel's requests, [`sys`] has the unsafe system calls.
 
 pub mod cli;
 pub mod commands;
 pub mod failure;
 pub mod fuse;
+pub mod run;
 pub mod session;
 pub mod sys;

@@ -6,6 +6,7 @@ mod generate;
 mod info;
 mod mount;
 mod mount_helper;
+mod run;
 mod umount;
 mod values;
 
@@ -15,6 +16,7 @@ pub use generate::Generate;
 pub use info::Info;
 pub use mount::Mount;
 pub use mount_helper::as_subcommand;
+pub use run::Run;
 pub use umount::Umount;
 pub use values::{parse_size, parse_uuid};
 
@@ -75,6 +77,12 @@ pub enum Command {
     /// the mount, they are listed and nothing happens.
     #[command(visible_alias = "unmount")]
     Umount(Umount),
+    /// Run a command that sees an image, without a mount that anybody else sees.
+    ///
+    /// Mounts the image in a user and mount namespace of its own, runs the command there as root, waits
+    /// until it and everything that it started has ended, and closes the image. Needs no privilege and
+    /// no fusermount3. Ctrl-C and signals go to the command; however it ends, the image is clean.
+    Run(Run),
     /// Tell what is in an image: label, size, use, features, state.
     ///
     /// Works on a mounted image too, and changes nothing.

@@ -3,7 +3,7 @@
 //! [`Face`] answers the kernel through `fuser`; [`translate`] turns numbers and structures of one
 //! side into those of the other; [`rules`] has what a server must decide itself, in the engine's
 //! types; [`Counters`] counts requests and [`Losses`] remembers writes that failed after the program
-//! that made them had been told that all was well.
+//! that made them had been told that all was well. [`SideDoor`] changes the volume without a request.
 
 mod caller;
 mod counters;
@@ -13,8 +13,10 @@ mod losses;
 mod negotiate;
 mod requests;
 pub mod rules;
+mod side_door;
 pub mod translate;
 
 pub use counters::{Counters, Kind};
 pub use face::{Face, Policy};
 pub use losses::Losses;
+pub use side_door::SideDoor;

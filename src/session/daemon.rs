@@ -8,7 +8,7 @@ use super::mounts::{self, Device};
 use super::options::Settings;
 use super::{log as messages, mountpoint, stats, verdict};
 use crate::failure::{Failure, Result};
-use crate::fuse::{Counters, Face, Losses, Policy};
+use crate::fuse::{Counters, Face, Losses, Policy, SideDoor};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
 use lwext4::Volume;
@@ -116,17 +116,20 @@ fn leave_terminal() {
 }
 
 /// What happens to a session.
-enum Happening {
+#[derive(Debug)]
+pub enum Happening {
     /// The kernel has closed the connection: nobody uses the mount any more.
     Ended(io::Result<()>),
-    /// A signal asks to end.
-    Signal,
+    /// This signal asks to end.
+    Signal(i32),
+    /// The command that the mount was made for has ended.
+    CommandEnded,
     /// A client wants something.
     Client(Request, UnixStream),
 }
 
 /// A mount that is served.
-struct Serving {
+pub struct Serving {
     given: PathBuf,
     point: PathBuf,
     device: Option<Device>,
@@ -140,11 +143,39 @@ struct Serving {
     /// Clients that wait for the verdict.
     waiting: Vec<UnixStream>,
     detached: bool,
+    door: SideDoor,
+    /// The command that the mount was made for, while it runs.
+    command: Option<Box<dyn Command>>,
+}
+
+/// A command that a mount was made for: the mount lives as long.
+pub trait Command {
+    /// Passes on a signal that reached the server.
+    fn signal(&self, signal: i32);
+}
+
+impl std::fmt::Debug for Serving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serving")
+            .field("point", &self.point)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Serving {
     /// Opens the image and makes the mount appear.
-    fn start(settings: &Settings) -> Result<Serving> {
+    ///
+    /// # Errors
+    /// Everything that can fail is tried before the mount appears.
+    pub fn start(settings: &Settings) -> Result<Serving> {
+        Ok(Serving::start_with_sender(settings)?.0)
+    }
+
+    /// Likewise; also returns where happenings are reported.
+    ///
+    /// # Errors
+    /// As [`Serving::start`].
+    pub fn start_with_sender(settings: &Settings) -> Result<(Serving, Sender<Happening>)> {
         let access = if settings.flags.read_only {
             Access::Read
         } else {
@@ -170,6 +201,7 @@ impl Serving {
             };
             Face::new(volume.clone(), counters.clone(), losses.clone(), policy)
         };
+        let notifier = face.notifier();
         let attachment = Attachment {
             point: &point,
             source: settings.source.as_deref().unwrap_or(path.as_os_str()),
@@ -198,7 +230,8 @@ impl Serving {
             mount_device: device.unwrap_or_default(),
         };
         let socket = listen(hello, &sender);
-        let started = start_threads(session, sender);
+        let door = SideDoor::new(&volume, notifier);
+        let started = start_threads(session, sender.clone());
         let serving = Serving {
             given,
             point,
@@ -210,9 +243,11 @@ impl Serving {
             _socket: socket,
             waiting: Vec::new(),
             detached: false,
+            door,
+            command: None,
         };
         match started {
-            Ok(()) => Ok(serving),
+            Ok(()) => Ok((serving, sender)),
             Err(error) => {
                 let _ = detach(&serving.point, true);
                 let _ = close(serving.volume);
@@ -221,8 +256,27 @@ impl Serving {
         }
     }
 
+    /// From now on the mount is there for `command`, until [`Happening::CommandEnded`] is reported:
+    /// signals are its to end by, and nobody else unmounts.
+    pub fn serve_command(&mut self, command: Box<dyn Command>) {
+        self.command = Some(command);
+    }
+
+    /// The way to change the volume past the kernel.
+    pub fn side_door(&self) -> SideDoor {
+        self.door.clone()
+    }
+
+    /// The device number of the mount.
+    pub fn device(&self) -> Option<Device> {
+        self.device
+    }
+
     /// Serves until the mount is gone, closes the image, and tells everyone who waits.
-    fn until_closed(mut self, settings: &Settings) -> Result<()> {
+    ///
+    /// # Errors
+    /// Not everything that was written is in the image.
+    pub fn until_closed(mut self, settings: &Settings) -> Result<()> {
         let ended = self.serve();
         let result = self.verdict(ended, settings.stats.as_deref());
         let message = result.as_ref().err().map(Failure::to_string);
@@ -240,7 +294,14 @@ impl Serving {
         loop {
             match self.happenings.recv() {
                 Ok(Happening::Ended(ended)) => return ended,
-                Ok(Happening::Signal) => self.on_signal(),
+                Ok(Happening::Signal(signal)) => match &self.command {
+                    Some(command) => command.signal(signal),
+                    None => self.end(),
+                },
+                Ok(Happening::CommandEnded) => {
+                    self.command = None;
+                    self.end();
+                }
                 Ok(Happening::Client(Request::Usage, stream)) => self.on_usage(&stream),
                 Ok(Happening::Client(request, stream)) => self.on_unmount(request, stream),
                 Err(_) => return Err(io::Error::other("all threads have ended")),
@@ -261,6 +322,10 @@ impl Serving {
 
     fn on_unmount(&mut self, request: Request, stream: UnixStream) {
         let lazy = request == Request::UnmountLazy;
+        if self.command.is_some() {
+            let _ = control::send(&stream, &Event::Busy);
+            return;
+        }
         let event = match self.take_away(lazy) {
             Ok(Detached::Yes) => Event::Detached,
             Ok(Detached::Busy) => Event::Busy,
@@ -271,9 +336,9 @@ impl Serving {
         }
     }
 
-    /// The first signal unmounts, lazily if it must. Another one, while somebody still holds the
-    /// mount, cuts them off.
-    fn on_signal(&mut self) {
+    /// Unmounts, lazily if it must. Called a second time while somebody still holds the mount, cuts
+    /// them off.
+    pub fn end(&mut self) {
         if self.detached {
             if self.device.is_none_or(|device| !abort(device)) {
                 // It cannot be cut off, so make sure that little is lost if the next signal kills.
@@ -387,7 +452,9 @@ fn start_threads(session: Session<Face>, sender: Sender<Happening>) -> io::Resul
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            while sys::wait_termination().is_ok() && signals.send(Happening::Signal).is_ok() {}
+            while let Ok(signal) = sys::wait_termination()
+                && signals.send(Happening::Signal(signal)).is_ok()
+            {}
         })?;
     std::thread::Builder::new()
         .name("session".to_owned())

@@ -5,7 +5,7 @@ use crate::failure::{Failure, Result};
 use lwext4::{Durability, FsyncMode, OpenOptions};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where in its file the file system is.
@@ -39,7 +39,7 @@ pub struct MountFlags {
     pub access_times: bool,
 }
 
-/// Everything that `liveroot mount` was told.
+/// How an image is to be mounted.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The image.
@@ -66,20 +66,61 @@ pub struct Settings {
     pub engine: OpenOptions,
 }
 
+/// What the command lines of `mount` and `run` share.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    /// The image.
+    pub image: &'a Path,
+    /// Lists of options, from `-o`.
+    pub options: &'a [OsString],
+    /// `--read-only`
+    pub read_only: bool,
+    /// `--offset`, in bytes
+    pub offset: Option<u64>,
+    /// `--partition`, counted from 1
+    pub partition: Option<u32>,
+}
+
 impl Settings {
     /// Whether other users get in, when `by_root` says who mounts.
     pub fn lets_others_in(&self, by_root: bool) -> bool {
         self.allow_other.unwrap_or(by_root)
     }
 
-    /// Reads the command line.
+    /// Reads the command line of `mount`.
     ///
     /// # Errors
     /// An option that is unknown, lacks or has a wrong value, or contradicts another.
     pub fn from_cli(args: &cli::Mount) -> Result<Settings> {
+        let mut settings = Settings::of(&Shared {
+            image: &args.image,
+            options: &args.options,
+            read_only: args.read_only,
+            offset: args.offset,
+            partition: args.partition,
+        })?;
+        settings.mountpoint.clone_from(&args.mountpoint);
+        settings.foreground |= args.foreground;
+        if args.allow_other {
+            settings.allow_other = Some(true);
+        }
+        if let Some(threads) = args.threads {
+            settings.threads = threads.into();
+        }
+        if args.stats.is_some() {
+            settings.stats.clone_from(&args.stats);
+        }
+        Ok(settings)
+    }
+
+    /// Reads what the command lines of several subcommands share. The mount point is left open.
+    ///
+    /// # Errors
+    /// As [`Settings::from_cli`].
+    pub fn of(args: &Shared<'_>) -> Result<Settings> {
         let mut settings = Settings {
-            image: args.image.clone(),
-            mountpoint: args.mountpoint.clone(),
+            image: args.image.to_owned(),
+            mountpoint: PathBuf::new(),
             place: Place::Whole,
             flags: MountFlags::default(),
             allow_other: None,
@@ -91,22 +132,12 @@ impl Settings {
             engine: OpenOptions::default(),
         };
         let mut places = 0;
-        for list in &args.options {
+        for list in args.options {
             for option in split_options(list.as_bytes()) {
                 settings.apply(&option, &mut places)?;
             }
         }
-        settings.foreground |= args.foreground;
         settings.flags.read_only |= args.read_only;
-        if args.allow_other {
-            settings.allow_other = Some(true);
-        }
-        if let Some(threads) = args.threads {
-            settings.threads = threads.into();
-        }
-        if args.stats.is_some() {
-            settings.stats.clone_from(&args.stats);
-        }
         if let Some(offset) = args.offset {
             settings.place = Place::Offset(offset);
             places += 1;

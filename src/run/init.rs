@@ -1,0 +1,129 @@
+//! Process 1 of the command's namespace: it starts the command, adopts what that leaves behind, and
+//! by ending ends it.
+
+use super::{Order, PASSED_ON, WATCHED, program};
+use crate::failure::{EXIT_RUN_FAILED, Failure};
+use crate::session::daemon::Command;
+use crate::sys::{self, Fork, Received, SignalMask};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, pidfd_send_signal,
+    set_parent_process_death_signal, waitpid,
+};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+/// The server's handle of init.
+#[derive(Clone, Debug)]
+pub struct Init {
+    pid: Pid,
+    fd: Arc<OwnedFd>,
+}
+
+impl Init {
+    /// The handle of a child that has not been waited for.
+    ///
+    /// # Errors
+    /// Before Linux 5.3, or out of descriptors.
+    pub fn of(pid: Pid) -> io::Result<Init> {
+        let fd = Arc::new(pidfd_open(pid, PidfdFlags::empty())?);
+        Ok(Init { pid, fd })
+    }
+
+    /// Ends everything in the namespace at once.
+    pub fn kill(&self) {
+        // It may have ended.
+        let _ = pidfd_send_signal(self.fd.as_fd(), Signal::KILL);
+    }
+
+    /// Sends the command a signal, by way of init.
+    pub fn pass_on(&self, signal: i32) {
+        if let Some(signal) = Signal::from_named_raw(signal) {
+            let _ = pidfd_send_signal(self.fd.as_fd(), signal);
+        }
+    }
+
+    /// Waits until nothing is left in the namespace; gives the command's exit code. To be called once.
+    pub fn wait(&self) -> u8 {
+        loop {
+            match waitpid(Some(self.pid), WaitOptions::empty()) {
+                Ok(Some((_, status))) => return exit_code(status),
+                Ok(None) | Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return EXIT_RUN_FAILED,
+            }
+        }
+    }
+}
+
+impl Command for Init {
+    fn signal(&self, signal: i32) {
+        self.pass_on(signal);
+    }
+}
+
+/// The exit code that shells give a status: 128 and the signal's number where one ended it.
+fn exit_code(status: WaitStatus) -> u8 {
+    let signalled = || status.terminating_signal().map(|signal| 128 + signal);
+    status
+        .exit_status()
+        .or_else(signalled)
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(EXIT_RUN_FAILED)
+}
+
+/// Is init, and returns the command's exit code. The server says over `server` when the mount is
+/// there.
+pub fn run(order: &Order, mut server: UnixStream, confined: bool, mask: SignalMask) -> u8 {
+    // If the server is killed, nothing can be written any more.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    if !matches!(server.read(&mut [0]), Ok(1)) {
+        // The server has failed, and says why.
+        return EXIT_RUN_FAILED;
+    }
+    let started = order
+        .view
+        .enter()
+        .and_then(|()| sys::fork().map_err(|e| Failure::new(format!("starting the command: {e}"))));
+    match started {
+        Ok(Fork::Child) => program::run(order, &server, confined, mask),
+        Ok(Fork::Parent(command)) => {
+            drop(server);
+            reap(command)
+        }
+        Err(failure) => {
+            eprintln!("liveroot: {failure}");
+            EXIT_RUN_FAILED
+        }
+    }
+}
+
+/// Waits for the command, and for whatever lost its parent meanwhile.
+fn reap(command: Pid) -> u8 {
+    loop {
+        match Received::next(&WATCHED) {
+            Ok(Received {
+                signal: libc::SIGCHLD,
+                ..
+            }) => {
+                while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+                    if pid == command {
+                        return exit_code(status);
+                    }
+                }
+            }
+            // What the server passes on comes from outside of the namespace.
+            Ok(Received {
+                signal,
+                from_process: true,
+                sender: 0,
+            }) if PASSED_ON.contains(&signal) => {
+                if let Some(signal) = Signal::from_named_raw(signal) {
+                    let _ = kill_process(command, signal);
+                }
+            }
+            Ok(_) => {}
+            Err(_) => return EXIT_RUN_FAILED,
+        }
+    }
+}
