@@ -8,7 +8,7 @@
 mod caller;
 mod counters;
 mod face;
-mod ioctl;
+pub(crate) mod ioctl;
 mod losses;
 mod negotiate;
 mod requests;

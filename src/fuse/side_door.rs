@@ -1,6 +1,7 @@
 //! Changes of the volume that the kernel has not asked for: what it forbids its callers, though a
 //! supervisor allows them. The kernel, which remembers everything, is told afterwards.
 
+use super::ioctl;
 use super::translate::ino_to_kernel;
 use fuser::Notifier;
 use lwext4::{Error, Ino, NewFile, SetXattrMode, Volume};
@@ -71,6 +72,21 @@ impl SideDoor {
         self.volume()?.removexattr(ino, name)?;
         self.attributes_changed(ino);
         Ok(())
+    }
+
+    /// Sets inode flags by an ioctl's number and data, if that freezes or thaws the file (immutable,
+    /// append-only); else returns `false`, and has done nothing: that is the kernel's to allow.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn freeze_or_thaw(&self, ino: Ino, command: u32, data: &[u8]) -> Result<bool, Error> {
+        let volume = self.volume()?;
+        if !ioctl::thaws_or_freezes(&volume, ino, command, data)? {
+            return Ok(false);
+        }
+        ioctl::set_as_root(&volume, &self.kernel, ino, command, data)?;
+        self.attributes_changed(ino);
+        Ok(true)
     }
 
     fn attributes_changed(&self, ino: Ino) {

@@ -10,6 +10,10 @@ use std::os::unix::fs::FileExt;
 pub enum Capability {
     /// Bypasses permissions of files.
     DacOverride = 1,
+    /// Does with files what only their owners may.
+    Fowner = 3,
+    /// Makes files immutable and append-only, and undoes it.
+    LinuxImmutable = 9,
     /// Among much else, sets trusted attributes.
     SysAdmin = 21,
     /// Makes device nodes.

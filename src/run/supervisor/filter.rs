@@ -1,5 +1,6 @@
 //! Which system calls are reported, and what their arguments say.
 
+use crate::fuse::ioctl;
 use crate::sys::Notification;
 
 /// How a call names a file; numbers are addresses in the caller's memory.
@@ -50,7 +51,19 @@ pub enum Call {
         /// Where the name is.
         name: u64,
     },
+    /// `ioctl(2)` that sets inode flags
+    SetFlags {
+        /// The file's descriptor.
+        file: i32,
+        /// Which of [`SETS_FLAGS`].
+        command: u32,
+        /// Where the flags are.
+        data: u64,
+    },
 }
+
+/// The ioctls that set inode flags.
+const SETS_FLAGS: [u32; 3] = [ioctl::SETFLAGS, ioctl::SETFLAGS_32, ioctl::FSSETXATTR];
 
 impl Call {
     /// Reads the arguments of a call; `None` for one that is not reported.
@@ -103,6 +116,11 @@ impl Call {
                     name: b,
                 }
             }
+            libc::SYS_ioctl => Call::SetFlags {
+                file: fd(a),
+                command: low(b),
+                data: c,
+            },
             _ => return None,
         })
     }
@@ -143,7 +161,7 @@ const fn argument(n: u32) -> u32 {
     16 + 8 * n
 }
 
-/// The filter: reports the calls above, of devices only where it is mknod, and lets all others pass,
+/// The filter: reports the calls above, of mknod and ioctl those that matter, and lets all others pass,
 /// among them those of programs for another architecture. `None` on machines whose calls are not
 /// known here.
 pub fn program() -> Option<Vec<libc::sock_filter>> {
@@ -185,6 +203,16 @@ pub fn program() -> Option<Vec<libc::sock_filter>> {
             allow,
         ]);
     }
+    program.extend([
+        skip_unless(u32::try_from(libc::SYS_ioctl).ok()?, 7),
+        load(argument(1)),
+        skip_unless(SETS_FLAGS[0], 1),
+        report,
+        skip_unless(SETS_FLAGS[1], 1),
+        report,
+        skip_unless(SETS_FLAGS[2], 1),
+        report,
+    ]);
     program.push(allow);
     Some(program)
 }
@@ -244,12 +272,20 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_reported() {
+    fn attributes_and_flags_are_reported() {
         for call in CHANGES_XATTRS {
             assert!(is_reported(call, [0; 6]));
         }
         assert!(!is_reported(libc::SYS_getxattr, [0; 6]));
         assert!(!is_reported(libc::SYS_openat, [0; 6]));
+        for command in SETS_FLAGS {
+            assert!(is_reported(
+                libc::SYS_ioctl,
+                [3, u64::from(command), 0, 0, 0, 0]
+            ));
+        }
+        let terminal = u64::from(libc::TCGETS as u32);
+        assert!(!is_reported(libc::SYS_ioctl, [0, terminal, 0, 0, 0, 0]));
     }
 
     #[test]

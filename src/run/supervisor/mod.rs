@@ -1,5 +1,5 @@
 //! Does in the image, through the engine, what the kernel forbids in user namespaces: device nodes,
-//! and `trusted.` attributes.
+//! `trusted.` attributes, immutable and append-only files.
 //!
 //! The command's seccomp filter ([`filter`]) has the kernel report these calls. Here the caller is
 //! looked at ([`caller`]), its path is resolved as the kernel would ([`resolve`]), and, if it leads
@@ -11,7 +11,7 @@ mod caller;
 pub mod filter;
 mod resolve;
 
-use crate::fuse::{SideDoor, rules, translate};
+use crate::fuse::{SideDoor, ioctl, rules, translate};
 use crate::session::mounts::Device;
 use crate::sys::{Answer, Listener, Notification};
 use caller::{Caller, Capability};
@@ -174,6 +174,11 @@ impl Answering {
                 let (name, file) = self.trusted(&caller, file, name)?;
                 Ok(self.door.remove_xattr(file, &name))
             }
+            Call::SetFlags {
+                file,
+                command,
+                data,
+            } => self.set_flags(&caller, file, command, data),
         }
     }
 
@@ -198,11 +203,35 @@ impl Answering {
             .make_node(parent, OsStr::new(&name).as_bytes(), &new))
     }
 
+    fn set_flags(&self, caller: &Caller, file: i32, command: u32, data: u64) -> Outcome {
+        use Capability::{DacOverride, Fowner, LinuxImmutable};
+        if !caller.may(&[LinuxImmutable, Fowner, DacOverride]) {
+            return Err(NotOurs);
+        }
+        let file = self
+            .resolver
+            .file(caller, Named::Open(file), Followed::Yes)?;
+        let ino = self.in_mount(&file)?;
+        let len = match command {
+            ioctl::FSSETXATTR => ioctl::FSXATTR_LEN,
+            _ => size_of::<u32>(),
+        };
+        match self
+            .door
+            .freeze_or_thaw(ino, command, &caller.read(data, len)?)
+        {
+            Ok(true) => Ok(Ok(())),
+            Ok(false) => Err(NotOurs),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
     /// The name of a trusted attribute and the file that a caller who is as root wants to change.
     fn trusted(&self, caller: &Caller, file: Named, name: u64) -> Result<(Vec<u8>, Ino), NotOurs> {
         let name = caller.read_string(name)?;
-        let is_trusted = name.len() > TRUSTED.len() && name.starts_with(TRUSTED);
-        if !is_trusted || !caller.may(&[Capability::SysAdmin, Capability::DacOverride]) {
+        if !name.starts_with(TRUSTED)
+            || !caller.may(&[Capability::SysAdmin, Capability::DacOverride])
+        {
             return Err(NotOurs);
         }
         let followed = match file {
