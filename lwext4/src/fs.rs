@@ -11,6 +11,7 @@ use crate::ondisk::features::{Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
+use crate::quota::Quotas;
 use crate::types::{BlockNo, GroupNo, Ino};
 use crate::xattr::SharedBlocks;
 use parking_lot::Mutex;
@@ -239,6 +240,7 @@ pub(crate) struct Fs {
     pub inodes: Inodes,
     pub xattrs: SharedBlocks,
     pub orphans: Orphans,
+    pub quotas: Quotas,
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,

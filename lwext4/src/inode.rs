@@ -7,8 +7,10 @@ use crate::attr::Attr;
 use crate::cache::{BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::journal::Handle;
 use crate::ondisk::inode::{InodeFlags, RawInode};
+use crate::quota::Charge;
 use crate::types::{BlockNo, FileType, Ino, Timestamp, TxnId};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
@@ -66,6 +68,8 @@ pub(crate) struct InodeData {
     pub raw: RawInode,
     /// Where the inode is: a block of the inode table, and the byte in it.
     table: (BlockNo, usize),
+    /// What quota has counted it for, as it was stored last.
+    pub charged: Charge,
 }
 
 impl Deref for InodeData {
@@ -119,6 +123,12 @@ impl InodeData {
             FileType::CharDevice | FileType::BlockDevice => raw.device(),
             _ => (0, 0),
         };
+        // A file inside its inode takes no blocks, but what reads files must not think it is a hole.
+        let inside = if file_type == FileType::Regular && is_inline(raw) {
+            raw.size().div_ceil(512)
+        } else {
+            0
+        };
         Ok(Attr {
             ino: self.ino,
             generation: raw.generation(),
@@ -128,7 +138,7 @@ impl InodeData {
             uid: raw.uid(),
             gid: raw.gid(),
             size: raw.size(),
-            sectors: raw.sectors(fs.geo.block_size),
+            sectors: raw.sectors(fs.geo.block_size) + inside,
             device,
             atime: raw.atime(),
             mtime: raw.mtime(),
@@ -153,8 +163,9 @@ impl InodeData {
 }
 
 impl Handle<'_> {
-    /// Writes the inode into its table block.
+    /// Writes the inode into its table block, and counts it for quota.
     pub fn store(&mut self, inode: &mut InodeData) -> Result<()> {
+        self.charge(inode)?;
         if self.fs().orphans.contains(inode.ino) {
             self.with_orphan_pointer(inode, Self::store_now)
         } else {
@@ -162,7 +173,8 @@ impl Handle<'_> {
         }
     }
 
-    fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
+    /// [`Self::store`] of an inode that is no orphan, and counts for nobody.
+    pub fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
         let fs = self.fs();
         if fs.geo.has_csum() {
             inode.raw.seal(fs.geo.seed, inode.ino);
@@ -288,6 +300,9 @@ impl Inodes {
 impl Fs {
     /// The inode, in use: one without links and type is [`Error::NotFound`] unless an orphan.
     pub fn inode(&self, ino: Ino) -> Result<Arc<Inode>> {
+        if self.quotas.owns(ino) {
+            return Err(Error::NotFound);
+        }
         let mut shard = self.inodes.shard(ino).lock();
         if let Some(inode) = shard.inodes.get(&ino) {
             inode.referenced.store(true, Ordering::Relaxed);
@@ -342,7 +357,13 @@ impl Fs {
         if raw.size() > limit.min(i64::MAX as u64) {
             return bad("inode's size");
         }
-        Ok(InodeData { ino, raw, table })
+        let charged = Charge::of(&self.geo, ino, &raw);
+        Ok(InodeData {
+            ino,
+            raw,
+            table,
+            charged,
+        })
     }
 
     /// Puts a new inode, just allocated, into memory. The caller stores it.
@@ -351,7 +372,12 @@ impl Fs {
         let inode = Arc::new(Inode {
             ino,
             growth: RwLock::new(()),
-            data: RwLock::new(InodeData { ino, raw, table }),
+            data: RwLock::new(InodeData {
+                ino,
+                raw,
+                table,
+                charged: Charge::default(),
+            }),
             sync_tid: LastTxn::default(),
             datasync_tid: LastTxn::default(),
             referenced: AtomicBool::new(true),

@@ -39,6 +39,9 @@ pub struct OpenOptions {
     pub cache_bytes: usize,
     /// The longest that a change waits for its commit.
     pub commit_interval: Duration,
+    /// What other machines are told that the image is called here, if it has multiple-mount
+    /// protection.
+    pub device_name: String,
 }
 
 impl Default for OpenOptions {
@@ -50,6 +53,7 @@ impl Default for OpenOptions {
             fsync: FsyncMode::default(),
             cache_bytes: 16 << 20,
             commit_interval: Duration::from_secs(5),
+            device_name: "lwext4".to_owned(),
         }
     }
 }

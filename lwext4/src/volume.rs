@@ -4,6 +4,7 @@ use crate::attr::*;
 use crate::error::Result;
 use crate::file::WriteMode;
 use crate::fs::Fs;
+use crate::mmp::Claim;
 use crate::ondisk::superblock::Superblock;
 use crate::options::FsyncMode;
 use crate::types::{Ino, Timestamp};
@@ -24,6 +25,8 @@ use std::thread::JoinHandle;
 pub struct Volume {
     pub(crate) fs: Arc<Fs>,
     pub(crate) committer: Option<JoinHandle<()>>,
+    /// Dropped after the last write.
+    pub(crate) claim: Option<Claim>,
 }
 impl Volume {
     /// The superblock as it is now.

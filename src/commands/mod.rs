@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod doctor;
 mod generate;
 mod info;
 mod mount;
@@ -24,6 +25,7 @@ pub fn run(command: Command) -> Result<u8> {
         Command::Umount(args) => umount::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Generate(args) => generate::run(&args),
     }?;
     Ok(0)

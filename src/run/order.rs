@@ -38,6 +38,14 @@ impl Order {
             return Err(Failure::usage("run is always in the foreground")
                 .remedy("leave the option foreground out"));
         }
+        if settings.map.is_some() {
+            return Err(
+                Failure::usage("run has no map: the ids of its namespace are the image's")
+                    .remedy("leave the option map out"),
+            );
+        }
+        settings.foreground = true;
+        settings.sandbox = false;
         if let Some(stats) = &mut settings.stats {
             *stats = absolute(stats)?;
         }

@@ -9,6 +9,7 @@ use super::{Instruction, Order, Report, init};
 use crate::failure::{EXIT_RUN_FAILED, Failure, Result};
 use crate::session::control;
 use crate::session::daemon::{Happening, Serving};
+use crate::session::monitor::Monitor;
 use crate::sys::{self, Fork, Listener, SignalMask};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -71,7 +72,8 @@ fn serve(
     init: &Init,
     command: UnixStream,
 ) -> Result<u8> {
-    let (mut serving, sender) = Serving::start_with_sender(&order.settings)?;
+    let monitor = Monitor::within().map_err(|e| Failure::new(format!("starting a thread: {e}")))?;
+    let (mut serving, sender) = Serving::start_with_sender(&order.settings, monitor)?;
     let started = start(order, front, entered, init, command, &serving, sender);
     let watch = match started {
         Ok(watch) => {
@@ -82,11 +84,11 @@ fn serve(
             init.kill();
             serving.end();
             // The first failure says more.
-            let _ = serving.until_closed(&order.settings);
+            let _ = serving.until_closed();
             return Err(failure);
         }
     };
-    let closed = serving.until_closed(&order.settings);
+    let closed = serving.until_closed();
     init.kill();
     let code = watch.join().unwrap_or(EXIT_RUN_FAILED);
     closed.map(|()| code)
@@ -114,9 +116,9 @@ fn start(
         .map_err(|e| failed("starting the command", e))?;
     let listener = receive_listener(&command).map_err(|e| failed("starting the command", e))?;
     drop(command);
-    let supervisor = match (listener, serving.device()) {
-        (Some(listener), Some(device)) if entered.confined => {
-            let supervisor = Supervisor::start(listener, serving.side_door(), device);
+    let supervisor = match (listener, serving.side_door()) {
+        (Some(listener), Some(door)) if entered.confined => {
+            let supervisor = Supervisor::start(listener, door, serving.device());
             Some(supervisor.map_err(|e| failed("supervising the command", e))?)
         }
         _ => None,

@@ -9,6 +9,7 @@ pub mod mount;
 pub mod oracle;
 pub mod requirements;
 pub mod tree;
+pub mod user;
 pub mod view;
 
 /// `LIVEROOT_TEST_FULL=1`: the sizes that the project promises, instead of those that a developer waits for.

@@ -3,7 +3,7 @@
 use super::bits::Bits;
 use super::problem::{Problem, ProblemKind};
 use super::superblock::FileSystem;
-use super::{Summary, xattrs};
+use super::{Summary, quota, xattrs};
 use crate::device::BlockDevice;
 use crate::fs::Geometry;
 use crate::ondisk::group_desc::{BLOCK_UNINIT, GroupDesc, INODE_UNINIT};
@@ -68,6 +68,7 @@ pub(super) struct Checker<'a> {
     pub seen: Vec<Option<Box<[Seen]>>>,
     pub dirs: BTreeMap<u32, DirPlace>,
     pub shared_xattrs: HashMap<u64, xattrs::Shared>,
+    pub usage: quota::Usage,
     /// Some directory could not be read: inodes without a name are its, perhaps.
     pub incomplete: bool,
     pub summary: Summary,
@@ -101,6 +102,7 @@ impl<'a> Checker<'a> {
             seen: (0..groups).map(|_| None).collect(),
             dirs: BTreeMap::new(),
             shared_xattrs: HashMap::new(),
+            usage: quota::Usage::default(),
             incomplete: false,
             dev,
             geo,

@@ -46,7 +46,7 @@ impl Fs {
     pub fn begin(&self, credits: Credits) -> Result<Handle<'_>> {
         self.check_writable()?;
         let journal = &self.journal;
-        let credits = credits.0.min(journal.max_blocks);
+        let credits = (credits.0 + self.quotas.credits()).min(journal.max_blocks);
         loop {
             let barrier = journal.barrier.read();
             let mut running = journal.running.lock();

@@ -13,6 +13,7 @@ mod tests;
 
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::ondisk::extent;
@@ -86,6 +87,11 @@ pub(crate) fn init(fs: &Fs, inode: &mut RawInode) {
 /// # Errors
 /// [`Error::Corrupt`] when the map contradicts itself; as of every function here.
 pub(crate) fn lookup(fs: &Fs, inode: &InodeData, at: FileBlock) -> Result<Run> {
+    if is_inline(inode) {
+        return Err(Corrupt::new("data inside an inode that needs blocks")
+            .ino(inode.ino)
+            .into());
+    }
     if has_extents(inode) {
         extents::lookup(fs, inode, at)
     } else {

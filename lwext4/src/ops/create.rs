@@ -6,9 +6,10 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::{Inode, InodeData, LINK_MAX};
 use crate::journal::{Credits, Handle};
+use crate::ondisk::features::RoCompat;
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::types::{FileBlock, FileType, Ino, Timestamp};
-use crate::{dir, map, xattr};
+use crate::{dir, inline, map, xattr};
 use parking_lot::RwLockWriteGuard;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -127,7 +128,6 @@ impl Fs {
         now: Timestamp,
     ) -> Result<Arc<Inode>> {
         let is_dir = new.file_type == FileType::Directory;
-        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
         let extra = self.geo.want_extra_isize;
         let mut raw = RawInode::new(usize::from(self.geo.inode_size), extra);
         let mut perm = new.perm & 0o7777;
@@ -149,7 +149,8 @@ impl Fs {
         raw.set_crtime(now);
         let is_regular = new.file_type == FileType::Regular;
         let mut flags = Fs::inherited_flags(&dir.raw, is_dir, is_regular);
-        if dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
+        let projects = self.geo.features.ro_compat.contains(RoCompat::PROJECT);
+        if projects && dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
             raw.set_projid(dir.raw.projid());
         }
         if !is_dir && !is_regular {
@@ -162,6 +163,8 @@ impl Fs {
             }
             _ => {}
         }
+        h.prepare_charge(&raw)?;
+        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
         self.new_inode(ino, raw)
     }
 
@@ -174,34 +177,27 @@ impl Fs {
         new: &NewFile,
         target: Option<&[u8]>,
     ) -> Result<()> {
-        match (new.file_type, target) {
-            (FileType::Symlink, Some(target)) => {
-                child.raw.set_size(target.len() as u64);
-                if target.len() < child.raw.block().len() {
-                    child.raw.block_mut()[..target.len()].copy_from_slice(target);
-                    return Ok(());
-                }
-                map::init(self, child);
-                let goal = map::goal(self, child, FileBlock(0))?;
-                let (phys, _) = self.alloc.alloc_blocks(h, goal, 1)?;
-                let mut block = vec![0; self.geo.block_size as usize];
-                block[..target.len()].copy_from_slice(target);
-                let mapped = self
-                    .write_data(self.geo.offset(phys), &block)
-                    .and_then(|()| map::insert(h, child, FileBlock(0), phys, 1, false));
-                if mapped.is_err() {
-                    self.alloc.free_blocks(h, phys, 1, false)?;
-                }
-                return mapped;
+        if let Some(target) = target {
+            child.raw.set_size(target.len() as u64);
+            if target.len() < child.raw.block().len() {
+                child.raw.block_mut()[..target.len()].copy_from_slice(target);
+                return Ok(());
             }
-            (FileType::Regular, _) => map::init(self, child),
-            (FileType::Directory, _) => {
-                map::init(self, child);
-                dir::init(h, child, dir.ino)?;
-            }
-            _ => {}
+            map::init(self, child);
+            return self.write_first_block(h, child, target);
         }
-        xattr::inherit_acl(h, dir, child, new.umask)
+        // ACLs first: data may be inside the inode beside them, and give way where there is no room.
+        xattr::inherit_acl(h, dir, child, new.umask)?;
+        match new.file_type {
+            FileType::Regular => {
+                if !inline::start(self, child)? {
+                    map::init(self, child);
+                }
+                Ok(())
+            }
+            FileType::Directory => dir::init(h, child, dir.ino),
+            _ => Ok(()),
+        }
     }
 
     /// Undoes the making of an inode that got no name.

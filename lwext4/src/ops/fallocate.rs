@@ -2,8 +2,9 @@
 
 use crate::attr::FallocateMode;
 use crate::error::{Error, Result};
-use crate::file::max_size;
+use crate::file::{check_not_verity, max_size};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
 use crate::map;
@@ -37,13 +38,18 @@ impl Fs {
             {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
-            if mode != FallocateMode::PunchHole && !flags.contains(InodeFlags::EXTENTS) {
+            check_not_verity(&data)?;
+            let extents =
+                flags.contains(InodeFlags::EXTENTS) || (is_inline(&data) && self.has_extents());
+            if mode != FallocateMode::PunchHole && !extents {
                 return Err(Error::NotSupported("fallocate of a file without extents"));
             }
             if end > max_size(self, &data) {
                 return Err(Error::FileTooBig);
             }
         }
+        // What has blocks has its data there.
+        self.move_out(&inode)?;
         match mode {
             FallocateMode::Allocate { keep_size } => {
                 self.allocate(ino, offset, end, keep_size, 0..0)
