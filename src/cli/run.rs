@@ -68,6 +68,9 @@ pub struct Run {
     /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
     #[arg(long, value_name = "NUMBER")]
     pub partition: Option<u32>,
+    /// Let the process that reads the image keep its privileges; see liveroot mount.
+    #[arg(long)]
+    pub no_sandbox: bool,
     /// The command and its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

@@ -1,7 +1,7 @@
 //! The process that the user started: it maps ids, passes on signals, and hears how it ended.
 
 use super::temporary::Temporary;
-use super::{Instruction, Order, PASSED_ON, Report, WATCHED, ids, server};
+use super::{Instruction, Order, PASSED_ON, Report, WATCHED, ids, keeper};
 use crate::failure::{Failure, Result};
 use crate::session::{control, image, log as messages};
 use crate::sys::{self, Access, Fork, Received, SignalMask};
@@ -42,7 +42,7 @@ pub fn run(mut order: Order) -> Result<u8> {
     match sys::fork().map_err(|e| failed("starting a process", e))? {
         Fork::Child => {
             drop(ours);
-            let code = server::run(order, theirs, mask, temporary);
+            let code = keeper::run(order, theirs, mask, temporary);
             // The front's destructors are not this process's to run.
             std::process::exit(code);
         }
@@ -55,23 +55,23 @@ pub fn run(mut order: Order) -> Result<u8> {
     }
 }
 
-/// Does for the server what only the front can do, until it has ended.
-fn follow(server: Pid, stream: UnixStream) -> Result<u8> {
+/// Does for the keeper what only the front can do, until it has ended.
+fn follow(keeper: Pid, stream: UnixStream) -> Result<u8> {
     let mut stream = BufReader::new(stream);
     loop {
         match control::receive(&mut stream) {
             Ok(Some(Report::Unmapped)) => {
-                // On failure the stream closes, and the server ends.
-                let mapped = Instruction::Mapped(ids::map(server)?);
+                // On failure the stream closes, and the keeper ends.
+                let mapped = Instruction::Mapped(ids::map(keeper)?);
                 let _ = control::send(stream.get_ref(), &mapped);
             }
             Ok(Some(Report::Started)) => break,
             Ok(Some(Report::Ended(code))) => return Ok(code),
             Ok(Some(Report::Failed(line))) => return Err(Failure::reported(&line, 0)),
-            _ => return Err(died(wait_for(server, WaitOptions::empty()))),
+            _ => return Err(died(wait_for(keeper, WaitOptions::empty()))),
         }
     }
-    let status = pass_on_signals(server, stream.get_ref());
+    let status = pass_on_signals(keeper, stream.get_ref());
     match control::receive(&mut stream) {
         Ok(Some(Report::Ended(code))) => Ok(code),
         Ok(Some(Report::Failed(line))) => Err(Failure::reported(&line, 0)),
@@ -79,14 +79,14 @@ fn follow(server: Pid, stream: UnixStream) -> Result<u8> {
     }
 }
 
-/// Hands signals to the server, until it has ended.
-fn pass_on_signals(server: Pid, stream: &UnixStream) -> Option<WaitStatus> {
+/// Hands signals to the keeper, until it has ended.
+fn pass_on_signals(keeper: Pid, stream: &UnixStream) -> Option<WaitStatus> {
     loop {
         let Ok(received) = Received::next(&WATCHED) else {
-            return wait_for(server, WaitOptions::empty());
+            return wait_for(keeper, WaitOptions::empty());
         };
         if received.signal == libc::SIGCHLD {
-            if let Some(status) = wait_for(server, WaitOptions::NOHANG) {
+            if let Some(status) = wait_for(keeper, WaitOptions::NOHANG) {
                 return Some(status);
             }
         } else if received.from_process && PASSED_ON.contains(&received.signal) {
@@ -106,8 +106,8 @@ fn died(status: Option<WaitStatus>) -> Failure {
         Some(signal) => format!("was ended by signal {signal}"),
         None => "ended without a word".to_owned(),
     };
-    Failure::new(format!("the process that served the image {how}"))
-        .remedy("the next mount replays the image's journal")
+    Failure::new(format!("the process that watched the command {how}"))
+        .remedy("the image is closed all the same")
 }
 
 /// The terminal, if this process was in its foreground at the start.

@@ -3,7 +3,6 @@
 
 use super::{Order, PASSED_ON, WATCHED, program};
 use crate::failure::{EXIT_RUN_FAILED, Failure};
-use crate::session::daemon::Command;
 use crate::sys::{self, Fork, Received, SignalMask};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, pidfd_send_signal,
@@ -14,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-/// The server's handle of init.
+/// The keeper's handle of init.
 #[derive(Clone, Debug)]
 pub struct Init {
     pid: Pid,
@@ -56,12 +55,6 @@ impl Init {
     }
 }
 
-impl Command for Init {
-    fn signal(&self, signal: i32) {
-        self.pass_on(signal);
-    }
-}
-
 /// The exit code that shells give a status: 128 and the signal's number where one ended it.
 fn exit_code(status: WaitStatus) -> u8 {
     let signalled = || status.terminating_signal().map(|signal| 128 + signal);
@@ -72,13 +65,13 @@ fn exit_code(status: WaitStatus) -> u8 {
         .unwrap_or(EXIT_RUN_FAILED)
 }
 
-/// Is init, and returns the command's exit code. The server says over `server` when the mount is
+/// Is init, and returns the command's exit code. The keeper says over `keeper` when the mount is
 /// there.
-pub fn run(order: &Order, mut server: UnixStream, confined: bool, mask: SignalMask) -> u8 {
-    // If the server is killed, nothing can be written any more.
+pub fn run(order: &Order, mut keeper: UnixStream, confined: bool, mask: SignalMask) -> u8 {
+    // If the keeper is killed, nobody watches any more.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    if !matches!(server.read(&mut [0]), Ok(1)) {
-        // The server has failed, and says why.
+    if !matches!(keeper.read(&mut [0]), Ok(1)) {
+        // The keeper has failed, and says why.
         return EXIT_RUN_FAILED;
     }
     let started = order
@@ -86,9 +79,9 @@ pub fn run(order: &Order, mut server: UnixStream, confined: bool, mask: SignalMa
         .enter()
         .and_then(|()| sys::fork().map_err(|e| Failure::new(format!("starting the command: {e}"))));
     match started {
-        Ok(Fork::Child) => program::run(order, &server, confined, mask),
+        Ok(Fork::Child) => program::run(order, &keeper, confined, mask),
         Ok(Fork::Parent(command)) => {
-            drop(server);
+            drop(keeper);
             reap(command)
         }
         Err(failure) => {
@@ -112,7 +105,7 @@ fn reap(command: Pid) -> u8 {
                     }
                 }
             }
-            // What the server passes on comes from outside of the namespace.
+            // What the keeper passes on comes from outside of the namespace.
             Ok(Received {
                 signal,
                 from_process: true,

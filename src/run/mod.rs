@@ -1,26 +1,30 @@
 //! `liveroot run`: a command that sees an image, in namespaces of its own.
 //!
-//! Four processes, each the child of the one before:
+//! Five processes:
 //!
 //! - the *front* is what the user started: it maps ids, passes signals on, and exits with the code;
-//! - the *server* has the user and mount namespace, and serves the image there ([`server`]);
-//! - *init* is process 1 of the PID namespace: when it ends, so has everything in it ([`init`]);
-//! - the *command* ([`program`]).
+//! - the *keeper*, its child, has the user and mount namespace, and watches the command ([`keeper`]);
+//! - the *server*, a child of the keeper, serves the image in a sandbox ([`serving`]);
+//! - *init*, a child of the keeper, is process 1 of the PID namespace: when it ends, so has everything
+//!   in it ([`init`]);
+//! - the *command*, a child of init ([`program`]).
 //!
 //! [`order`] says what is wanted; [`ids`] finds and maps ids; [`namespace`] enters the namespaces;
 //! [`view`] arranges what the command sees of the file tree ([`dev`] its devices, [`placeholder`]
 //! places in the image to mount on); [`supervisor`] does in the image what the kernel forbids in user
-//! namespaces.
+//! namespaces, by way of the [`door`].
 
 mod dev;
+mod door;
 mod front;
 mod ids;
 mod init;
+mod keeper;
 mod namespace;
 mod order;
 mod placeholder;
 mod program;
-mod server;
+mod serving;
 mod supervisor;
 mod temporary;
 mod view;
@@ -53,7 +57,7 @@ const WATCHED: [i32; 9] = {
     watched
 };
 
-/// What the server tells the front.
+/// What the keeper tells the front.
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Report {
@@ -67,7 +71,7 @@ enum Report {
     Failed(String),
 }
 
-/// What the front tells the server. When it falls silent, the command is to be killed.
+/// What the front tells the keeper. When it falls silent, the command is to be killed.
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Instruction {

@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 /// The number of the first user namespace, which the kernel has fixed (`PROC_USER_INIT_INO`).
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
-/// Where the server has got to.
+/// Where the keeper has got to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entered {
     /// Whether the kernel forbids here what only the host's root may do: devices, trusted attributes.

@@ -45,7 +45,7 @@ impl Order {
             );
         }
         settings.foreground = true;
-        settings.sandbox = false;
+        settings.sandbox &= !args.no_sandbox;
         if let Some(stats) = &mut settings.stats {
             *stats = absolute(stats)?;
         }

@@ -37,20 +37,20 @@ const HANDED_OVER: [&str; 10] = [
 ];
 
 /// Becomes the command; returns an exit code only where it cannot. Where the kernel confines it, the
-/// server gets the listener of its filter.
-pub fn run(order: &Order, server: &UnixStream, confined: bool, mask: SignalMask) -> u8 {
+/// keeper gets the listener of its filter.
+pub fn run(order: &Order, keeper: &UnixStream, confined: bool, mask: SignalMask) -> u8 {
     let Some((name, args)) = order.command.split_first() else {
         return EXIT_RUN_FAILED;
     };
     let told = if confined {
-        supervise(server)
+        supervise(keeper)
     } else {
-        tell(server, None)
+        tell(keeper, None)
     };
     if let Err(error) = told {
         eprintln!(
             "liveroot: {}",
-            Failure::new(format!("reaching the server: {error}"))
+            Failure::new(format!("reaching the keeper: {error}"))
         );
         return EXIT_RUN_FAILED;
     }
@@ -79,22 +79,22 @@ pub fn run(order: &Order, server: &UnixStream, confined: bool, mask: SignalMask)
 }
 
 /// Gives up the calls that the supervisor answers. Without it the command runs all the same.
-fn supervise(server: &UnixStream) -> io::Result<()> {
+fn supervise(keeper: &UnixStream) -> io::Result<()> {
     let listener = filter::program()
         .ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
         .and_then(|program| Listener::install(&program));
     match listener {
-        Ok(listener) => tell(server, Some(&listener)),
+        Ok(listener) => tell(keeper, Some(&listener)),
         Err(error) => {
             log::warn!(
                 "no supervision ({error}), so that mknod of devices fails; see: liveroot doctor"
             );
-            tell(server, None)
+            tell(keeper, None)
         }
     }
 }
 
-fn tell(server: &UnixStream, listener: Option<&Listener>) -> io::Result<()> {
+fn tell(keeper: &UnixStream, listener: Option<&Listener>) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let descriptors: Vec<_> = listener.iter().map(|listener| listener.as_fd()).collect();
@@ -103,7 +103,7 @@ fn tell(server: &UnixStream, listener: Option<&Listener>) -> io::Result<()> {
         control.push(SendAncillaryMessage::ScmRights(&descriptors));
     }
     sendmsg(
-        server,
+        keeper,
         &[IoSlice::new(b"!")],
         &mut control,
         SendFlags::NOSIGNAL,

@@ -158,8 +158,8 @@ impl Background {
 pub enum Happening {
     /// The kernel has closed the connection: nobody uses the mount any more.
     Ended(io::Result<()>),
-    /// This signal asks to end.
-    Signal(i32),
+    /// A signal asks to end.
+    Signal,
     /// The command that the mount was made for has ended.
     CommandEnded,
     /// A client wants something.
@@ -180,16 +180,10 @@ pub struct Serving {
     /// Clients that wait for the verdict.
     waiting: Vec<UnixStream>,
     detached: bool,
-    /// The command that the mount was made for, while it runs.
-    command: Option<Box<dyn Command>>,
+    /// Whether the mount was made for a command, which runs.
+    has_command: bool,
     door: Option<SideDoor>,
     device: Device,
-}
-
-/// A command that a mount was made for: the mount lives as long.
-pub trait Command {
-    /// Passes on a signal that reached the server.
-    fn signal(&self, signal: i32);
 }
 
 impl std::fmt::Debug for Serving {
@@ -270,7 +264,7 @@ impl Serving {
             statistics,
             waiting: Vec::new(),
             detached: false,
-            command: None,
+            has_command: false,
             door: None,
             device: (0, 0),
         };
@@ -298,10 +292,10 @@ impl Serving {
         Ok((serving, sender))
     }
 
-    /// From now on the mount is there for `command`, until [`Happening::CommandEnded`] is reported:
-    /// signals are its to end by, and nobody else unmounts.
-    pub fn serve_command(&mut self, command: Box<dyn Command>) {
-        self.command = Some(command);
+    /// From now on the mount is there for a command, until [`Happening::CommandEnded`] is reported:
+    /// no signal and nobody else unmounts.
+    pub fn serve_command(&mut self) {
+        self.has_command = true;
     }
 
     /// The way to change the volume past the kernel.
@@ -373,12 +367,11 @@ impl Serving {
         loop {
             match self.happenings.recv() {
                 Ok(Happening::Ended(ended)) => return ended,
-                Ok(Happening::Signal(signal)) => match &self.command {
-                    Some(command) => command.signal(signal),
-                    None => self.end(),
-                },
+                // Whoever watches the command ends it.
+                Ok(Happening::Signal) if self.has_command => {}
+                Ok(Happening::Signal) => self.end(),
                 Ok(Happening::CommandEnded) => {
-                    self.command = None;
+                    self.has_command = false;
                     self.end();
                 }
                 Ok(Happening::Client(Request::Usage, stream)) => self.on_usage(&stream),
@@ -401,7 +394,7 @@ impl Serving {
 
     fn on_unmount(&mut self, request: Request, stream: UnixStream) {
         let lazy = request == Request::UnmountLazy;
-        if self.command.is_some() {
+        if self.has_command {
             let _ = control::send(&stream, &Event::Busy);
             return;
         }
@@ -417,7 +410,7 @@ impl Serving {
 
     /// Unmounts, lazily if it must. Called a second time while somebody still holds the mount, cuts
     /// them off.
-    pub fn end(&mut self) {
+    fn end(&mut self) {
         if self.detached {
             if !self.monitor.abort() {
                 // It cannot be cut off, so make sure that little is lost if the next signal kills.
@@ -513,9 +506,7 @@ fn start_threads(session: Session<Face>, sender: Sender<Happening>) -> io::Resul
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            while let Ok(signal) = sys::wait_termination()
-                && signals.send(Happening::Signal(signal)).is_ok()
-            {}
+            while sys::wait_termination().is_ok() && signals.send(Happening::Signal).is_ok() {}
         })?;
     std::thread::Builder::new()
         .name("session".to_owned())

@@ -58,8 +58,9 @@ const BUSY: &str =
 /// A `liveroot run`, begun.
 struct Running {
     shell: Child,
-    /// Process numbers of the front, the server and init.
+    /// Process numbers.
     front: u32,
+    keeper: u32,
     server: u32,
     init: u32,
 }
@@ -79,11 +80,14 @@ impl Running {
         assert_eq!(line, "ready\n");
         // The shell's programs replaced each other: it is the front now.
         let front = shell.id();
-        let server = only_child(front);
-        let init = only_child(server);
+        let keeper = children(front)[0];
+        let (inits, servers): (Vec<u32>, Vec<u32>) =
+            children(keeper).into_iter().partition(|&pid| is_init(pid));
+        let (init, server) = (inits[0], servers[0]);
         Running {
             shell,
             front,
+            keeper,
             server,
             init,
         }
@@ -100,7 +104,7 @@ impl Running {
                 return status;
             }
             if started.elapsed() > Duration::from_secs(60) {
-                self.kill("KILL", self.server);
+                self.kill("KILL", self.keeper);
                 panic!("it does not end");
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -108,13 +112,17 @@ impl Running {
     }
 }
 
-fn only_child(pid: u32) -> u32 {
+fn children(pid: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     let children = children.expect("children are listed");
-    children
-        .trim()
-        .parse()
-        .unwrap_or_else(|_| panic!("children of {pid}: {children}"))
+    children.split_whitespace().flat_map(str::parse).collect()
+}
+
+/// Whether a process is number 1 of another namespace.
+fn is_init(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.is_some_and(|numbers| numbers.split_whitespace().skip(1).any(|n| n == "1"))
 }
 
 /// Waits until the process is no more.
@@ -151,9 +159,9 @@ fn signals_end_the_command_and_the_image_is_clean() {
         );
         running.kill("TERM", running.front);
         assert_eq!(running.wait().code(), Some(9));
-        // To the server, say when the machine shuts down.
+        // To the keeper, say when the machine shuts down.
         let running = Running::start(&desk, BUSY);
-        running.kill("TERM", running.server);
+        running.kill("TERM", running.keeper);
         assert_eq!(running.wait().code(), Some(143));
         assert_clean(&image);
         let running = Running::start(&desk, BUSY);
@@ -242,6 +250,28 @@ fn a_killed_front_takes_everything_with_it_in_order() {
 }
 
 #[test]
+fn a_killed_keeper_ends_the_command_and_the_image_is_clean() {
+    if !can_work(
+        "a_killed_keeper_ends_the_command_and_the_image_is_clean",
+        &[],
+    ) {
+        return;
+    }
+    for who in [Who::Root, Who::User] {
+        let desk = Desk::of(who);
+        let image = desk.image("image.ext4", 64);
+        let running = Running::start(&desk, BUSY);
+        let (init, server) = (running.init, running.server);
+        running.kill("KILL", running.keeper);
+        assert_eq!(running.wait().code(), Some(125));
+        gone(init);
+        gone(server);
+        assert_clean(&image);
+        desk.assert_nothing_left();
+    }
+}
+
+#[test]
 fn a_killed_server_leaves_what_the_journal_mends() {
     if !can_work("a_killed_server_leaves_what_the_journal_mends", &[]) {
         return;
@@ -269,6 +299,24 @@ fn a_killed_server_leaves_what_the_journal_mends() {
             output(command("e2fsck", ["-fy"]).arg(&image));
         }
         assert_clean(&image);
+    }
+}
+
+#[test]
+fn who_reads_the_image_has_no_privileges() {
+    if !can_work("who_reads_the_image_has_no_privileges", &[]) {
+        return;
+    }
+    for who in [Who::Root, Who::User] {
+        let desk = Desk::of(who);
+        desk.image("image.ext4", 64);
+        let running = Running::start(&desk, BUSY);
+        let status = fs::read_to_string(format!("/proc/{}/status", running.server));
+        let status = status.expect("it can be read");
+        assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
+        assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+        running.kill("TERM", running.front);
+        running.wait();
     }
 }
 

@@ -11,26 +11,26 @@ mod caller;
 pub mod filter;
 mod resolve;
 
-use crate::fuse::{SideDoor, ioctl, rules, translate};
+use super::door::{Change, Changed, Door};
+use crate::fuse::ioctl;
 use crate::session::mounts::Device;
 use crate::sys::{Answer, Listener, Notification};
 use caller::{Caller, Capability};
 use filter::{Call, Named};
-use lwext4::{Error, FileType, Ino, NewFile};
 use resolve::{Followed, Resolver};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{StatVfsMountFlags, fstat, fstatvfs, makedev};
-use std::ffi::OsStr;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::thread::{self, JoinHandle};
 
 /// The prefix of the attributes that only the first user namespace's root may change.
 const TRUSTED: &[u8] = b"trusted.";
 
-/// The longest value of an attribute (`XATTR_SIZE_MAX`).
-const LONGEST_VALUE: usize = 65536;
+/// The longest value that is passed on. ext4 keeps values in a block, which has 4 KiB in almost all
+/// images; the kernel takes 64.
+const LONGEST_VALUE: usize = 12 << 10;
 
 /// A thread that answers a command's calls.
 #[derive(Debug)]
@@ -43,7 +43,8 @@ pub struct Supervisor {
 /// Why the engine's answer does not matter: the kernel's own does.
 struct NotOurs;
 
-type Outcome = Result<Result<(), Error>, NotOurs>;
+/// Done, or failed with an error number.
+type Outcome = Result<Result<(), i32>, NotOurs>;
 
 impl From<io::Error> for NotOurs {
     fn from(_: io::Error) -> NotOurs {
@@ -58,11 +59,11 @@ impl From<rustix::io::Errno> for NotOurs {
 }
 
 impl Supervisor {
-    /// Answers what arrives at `listener`; what concerns the mount `device` is done through `door`.
+    /// Answers what arrives at `listener`; what concerns the mount `device` goes through `door`.
     ///
     /// # Errors
     /// No thread, no descriptors, or no /proc.
-    pub fn start(listener: Listener, door: SideDoor, device: Device) -> io::Result<Supervisor> {
+    pub fn start(listener: Listener, door: Door, device: Device) -> io::Result<Supervisor> {
         let (ended, alive) = io::pipe()?;
         // In the thread this changes only the thread's directories.
         let (sender, started) = std::sync::mpsc::channel();
@@ -100,7 +101,7 @@ impl Supervisor {
 struct Answering {
     listener: Listener,
     resolver: Resolver,
-    door: SideDoor,
+    door: Door,
     device: u64,
 }
 
@@ -136,7 +137,7 @@ impl Answering {
         };
         let answer = match self.carry_out(&notification) {
             Ok(Ok(())) => Answer::Done,
-            Ok(Err(error)) => Answer::Fails(error.errno()),
+            Ok(Err(errno)) => Answer::Fails(errno),
             Err(NotOurs) => Answer::Continue,
         };
         self.listener.answer(&notification, answer)
@@ -167,12 +168,16 @@ impl Answering {
                     .ok()
                     .filter(|&size| size <= LONGEST_VALUE);
                 let value = caller.read(value, size.ok_or(NotOurs)?)?;
-                let mode = rules::setxattr_mode(flags).ok_or(NotOurs)?;
-                Ok(self.door.set_xattr(file, &name, &value, mode))
+                self.ask(&Change::SetXattr {
+                    ino: file,
+                    name,
+                    value,
+                    flags,
+                })
             }
             Call::RemoveXattr { file, name } => {
                 let (name, file) = self.trusted(&caller, file, name)?;
-                Ok(self.door.remove_xattr(file, &name))
+                self.ask(&Change::RemoveXattr { ino: file, name })
             }
             Call::SetFlags {
                 file,
@@ -187,20 +192,26 @@ impl Answering {
         if !caller.may(&[Capability::Mknod, Capability::DacOverride]) {
             return Err(NotOurs);
         }
-        let file_type = FileType::from_mode((mode & 0xF000) as u16).ok_or(NotOurs)?;
         let (directory, name) = self.resolver.parent(caller, place)?;
         let parent = self.in_mount(&directory)?;
-        let new = NewFile {
-            file_type,
-            perm: (mode & 0o7777) as u16,
+        self.ask(&Change::MakeNode {
+            parent,
+            name: name.into_vec(),
+            mode,
             umask: caller.umask,
             uid: caller.uid,
             gid: caller.gid,
-            device: translate::device_from_kernel(device),
-        };
-        Ok(self
-            .door
-            .make_node(parent, OsStr::new(&name).as_bytes(), &new))
+            device,
+        })
+    }
+
+    /// Has a change made. Where nobody is there to make it, the kernel refuses the call.
+    fn ask(&self, change: &Change) -> Outcome {
+        match self.door.ask(change)? {
+            Changed::Done => Ok(Ok(())),
+            Changed::NotNeeded => Err(NotOurs),
+            Changed::Failed(errno) => Ok(Err(errno)),
+        }
     }
 
     fn set_flags(&self, caller: &Caller, file: i32, command: u32, data: u64) -> Outcome {
@@ -216,18 +227,15 @@ impl Answering {
             ioctl::FSSETXATTR => ioctl::FSXATTR_LEN,
             _ => size_of::<u32>(),
         };
-        match self
-            .door
-            .freeze_or_thaw(ino, command, &caller.read(data, len)?)
-        {
-            Ok(true) => Ok(Ok(())),
-            Ok(false) => Err(NotOurs),
-            Err(error) => Ok(Err(error)),
-        }
+        self.ask(&Change::FreezeOrThaw {
+            ino,
+            command,
+            data: caller.read(data, len)?,
+        })
     }
 
     /// The name of a trusted attribute and the file that a caller who is as root wants to change.
-    fn trusted(&self, caller: &Caller, file: Named, name: u64) -> Result<(Vec<u8>, Ino), NotOurs> {
+    fn trusted(&self, caller: &Caller, file: Named, name: u64) -> Result<(Vec<u8>, u32), NotOurs> {
         let name = caller.read_string(name)?;
         if !name.starts_with(TRUSTED)
             || !caller.may(&[Capability::SysAdmin, Capability::DacOverride])
@@ -242,14 +250,14 @@ impl Answering {
         Ok((name, self.in_mount(&file)?))
     }
 
-    /// The inode of an open file, if it is in the mount, and writable for those who see it so.
-    fn in_mount(&self, file: &OwnedFd) -> Result<Ino, NotOurs> {
+    /// The inode number of an open file, if it is in the mount, and writable for those who see it so.
+    fn in_mount(&self, file: &OwnedFd) -> Result<u32, NotOurs> {
         let stat = fstat(file)?;
         if stat.st_dev != self.device || fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY)
         {
             return Err(NotOurs);
         }
         // The open file has the kernel remember the inode, so that the number cannot be another's.
-        u32::try_from(stat.st_ino).map(Ino).map_err(|_| NotOurs)
+        u32::try_from(stat.st_ino).map_err(|_| NotOurs)
     }
 }

@@ -29,7 +29,7 @@ pub enum Followed {
 /// Resolves paths as callers would: from their working directory, within their root directory. A
 /// thread has one of these, and gives up its own directories for it.
 pub struct Resolver {
-    /// /proc as the server has it.
+    /// /proc as the keeper has it.
     proc: OwnedFd,
     /// The user namespace that has the mount.
     namespace: (u64, u64),
