@@ -3,15 +3,21 @@
 
 use super::{Order, PASSED_ON, WATCHED, program};
 use crate::failure::{EXIT_RUN_FAILED, Failure};
+use crate::session::monitor::message;
 use crate::sys::{self, Fork, Received, SignalMask};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, pidfd_send_signal,
     set_parent_process_death_signal, waitpid,
 };
-use std::io::{self, Read};
+use serde::{Deserialize, Serialize};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+
+/// From the keeper: the mount is there, start. From the command: it starts; the listener of its filter
+/// comes along, if it has one.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Go;
 
 /// The keeper's handle of init.
 #[derive(Clone, Debug)]
@@ -67,10 +73,10 @@ fn exit_code(status: WaitStatus) -> u8 {
 
 /// Is init, and returns the command's exit code. The keeper says over `keeper` when the mount is
 /// there.
-pub fn run(order: &Order, mut keeper: UnixStream, confined: bool, mask: SignalMask) -> u8 {
+pub fn run(order: &Order, keeper: OwnedFd, confined: bool, mask: SignalMask) -> u8 {
     // If the keeper is killed, nobody watches any more.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    if !matches!(keeper.read(&mut [0]), Ok(1)) {
+    if !matches!(message::receive::<Go>(&keeper), Ok(Some(_))) {
         // The keeper has failed, and says why.
         return EXIT_RUN_FAILED;
     }

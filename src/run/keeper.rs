@@ -1,7 +1,7 @@
 //! The process that has the namespaces: it watches over the command and the server.
 
 use super::door::Door;
-use super::init::Init;
+use super::init::{Go, Init};
 use super::namespace::{self, Entered};
 use super::placeholder::Placeholders;
 use super::serving::{self, CommandEnded, Event};
@@ -13,10 +13,7 @@ use crate::session::control;
 use crate::session::monitor::message;
 use crate::session::mounts::Device;
 use crate::sys::{self, Fork, Listener, SignalMask};
-use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use std::io::{self, BufReader, IoSliceMut, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
@@ -44,7 +41,7 @@ fn carry_out(order: Order, front: &mut BufReader<UnixStream>, mask: SignalMask) 
     if entered.sets_groups && order.view.inside {
         namespace::leave_groups();
     }
-    let (ours, theirs) = UnixStream::pair().map_err(|e| failed("making a socket", e))?;
+    let (ours, theirs) = message::channel().map_err(|e| failed("making a socket", e))?;
     // Both before there are threads, and init before there is anything that it must not hold open.
     let pid = match sys::fork_as_init().map_err(|e| explain_pids(&e))? {
         Fork::Child => {
@@ -93,7 +90,7 @@ fn keep(
     front: &BufReader<UnixStream>,
     entered: Entered,
     init: &Init,
-    command: UnixStream,
+    command: OwnedFd,
     server: &OwnedFd,
     door: Door,
 ) -> Result<u8> {
@@ -151,7 +148,7 @@ fn start(
     order: &Order,
     front: &BufReader<UnixStream>,
     init: &Init,
-    mut command: UnixStream,
+    command: OwnedFd,
     server: &OwnedFd,
     door: Option<(Door, Device)>,
 ) -> Result<JoinHandle<u8>> {
@@ -163,10 +160,12 @@ fn start(
     listen_to_front(own, init.clone())
         .and_then(|()| listen_to_signals(init.clone()))
         .map_err(|e| failed("starting a thread", e))?;
-    command
-        .write_all(b"!")
-        .map_err(|e| failed("starting the command", e))?;
-    let listener = receive_listener(&command).map_err(|e| failed("starting the command", e))?;
+    message::send(&command, &Go, None).map_err(|e| failed("starting the command", e))?;
+    // Nothing comes of a command that has failed to start, and has said so.
+    let listener = match message::receive::<Go>(&command) {
+        Ok(Some((Go, listener))) => listener.map(Listener::from),
+        _ => None,
+    };
     drop(command);
     let supervisor = match (listener, door) {
         (Some(listener), Some((door, device))) => {
@@ -221,27 +220,6 @@ fn listen_to_front(front: UnixStream, init: Init) -> io::Result<()> {
             init.kill();
         })
         .map(drop)
-}
-
-/// The listener of the command's filter; `None` when the command has none, or has ended already.
-fn receive_listener(socket: &UnixStream) -> io::Result<Option<Listener>> {
-    let mut byte = [0];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    loop {
-        let mut slices = [IoSliceMut::new(&mut byte)];
-        match recvmsg(socket, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Ok(_) => break,
-            Err(Errno::INTR) => {}
-            Err(Errno::CONNRESET) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    let received: Option<OwnedFd> = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
-    Ok(received.map(Listener::from))
 }
 
 fn explain_pids(error: &io::Error) -> Failure {

@@ -3,7 +3,7 @@
 use super::view::{Bind, View};
 use crate::cli;
 use crate::failure::{Failure, Result};
-use crate::session::options::{Settings, Shared};
+use crate::session::options::{Settings, Shared, split};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
@@ -81,7 +81,9 @@ fn bind(text: &OsStr, inside: bool) -> Result<Bind> {
         let text = text.to_string_lossy();
         Failure::usage(format!("bad --bind '{text}': {what}")).remedy("give SRC:DST or SRC:DST:ro")
     };
-    let mut parts = split_at_colons(text.as_bytes()).into_iter();
+    let mut parts = split(text.as_bytes(), b':')
+        .into_iter()
+        .map(OsString::from_vec);
     let (source, target) = match (parts.next(), parts.next()) {
         (Some(source), Some(target)) if !source.is_empty() && !target.is_empty() => {
             (PathBuf::from(source), PathBuf::from(target))
@@ -112,25 +114,6 @@ fn bind(text: &OsStr, inside: bool) -> Result<Bind> {
         target,
         read_only,
     })
-}
-
-fn split_at_colons(text: &[u8]) -> Vec<OsString> {
-    let mut parts = vec![Vec::new()];
-    let mut bytes = text.iter();
-    while let Some(&byte) = bytes.next() {
-        let kept = match byte {
-            b':' => {
-                parts.push(Vec::new());
-                continue;
-            }
-            b'\\' => bytes.next().copied().unwrap_or(byte),
-            _ => byte,
-        };
-        if let Some(part) = parts.last_mut() {
-            part.push(kept);
-        }
-    }
-    parts.into_iter().map(OsString::from_vec).collect()
 }
 
 /// `NAME=VALUE`, or `NAME` for the value that the caller has, if any.
@@ -204,11 +187,6 @@ mod tests {
             assert!(error.contains("--bind"), "{bad}: {error}");
         }
         assert!(order(&["--root", "--bind", "/:/a/../.."]).is_err());
-    }
-
-    #[test]
-    fn colons_can_be_escaped() {
-        assert_eq!(split_at_colons(br"a\:b:c"), ["a:b", "c"]);
     }
 
     #[test]

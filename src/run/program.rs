@@ -1,15 +1,14 @@
 //! The process that becomes the command.
 
 use super::Order;
+use super::init::Go;
 use super::supervisor::filter;
 use crate::failure::{EXIT_RUN_FAILED, Failure};
+use crate::session::monitor::message;
 use crate::sys::{Listener, SignalMask};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::ffi::OsStr;
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -38,7 +37,7 @@ const HANDED_OVER: [&str; 10] = [
 
 /// Becomes the command; returns an exit code only where it cannot. Where the kernel confines it, the
 /// keeper gets the listener of its filter.
-pub fn run(order: &Order, keeper: &UnixStream, confined: bool, mask: SignalMask) -> u8 {
+pub fn run(order: &Order, keeper: &OwnedFd, confined: bool, mask: SignalMask) -> u8 {
     let Some((name, args)) = order.command.split_first() else {
         return EXIT_RUN_FAILED;
     };
@@ -79,7 +78,7 @@ pub fn run(order: &Order, keeper: &UnixStream, confined: bool, mask: SignalMask)
 }
 
 /// Gives up the calls that the supervisor answers. Without it the command runs all the same.
-fn supervise(keeper: &UnixStream) -> io::Result<()> {
+fn supervise(keeper: &OwnedFd) -> io::Result<()> {
     let listener = filter::program()
         .ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
         .and_then(|program| Listener::install(&program));
@@ -94,21 +93,8 @@ fn supervise(keeper: &UnixStream) -> io::Result<()> {
     }
 }
 
-fn tell(keeper: &UnixStream, listener: Option<&Listener>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors: Vec<_> = listener.iter().map(|listener| listener.as_fd()).collect();
-    if !descriptors.is_empty() {
-        // There is room for one.
-        control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    }
-    sendmsg(
-        keeper,
-        &[IoSlice::new(b"!")],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )?;
-    Ok(())
+fn tell(keeper: &OwnedFd, listener: Option<&Listener>) -> io::Result<()> {
+    message::send(keeper, &Go, listener.map(AsFd::as_fd))
 }
 
 fn explain(name: &OsStr, error: &io::Error) -> (u8, Failure) {

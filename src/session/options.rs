@@ -146,7 +146,7 @@ impl Settings {
         };
         let mut places = 0;
         for list in args.options {
-            for option in split_options(list.as_bytes()) {
+            for option in split(list.as_bytes(), b',') {
                 settings.apply(&option, &mut places)?;
             }
         }
@@ -293,24 +293,24 @@ fn number(option: &[u8], text: &str) -> Result<u32> {
     text.parse().map_err(|_| bad(option, "not a number"))
 }
 
-/// The options of a comma-separated list; a backslash keeps the character after it.
-fn split_options(list: &[u8]) -> Vec<Vec<u8>> {
-    let mut options = vec![Vec::new()];
+/// The parts of a list with a separator between them; a backslash keeps the character after it.
+pub fn split(list: &[u8], separator: u8) -> Vec<Vec<u8>> {
+    let mut parts = vec![Vec::new()];
     let mut bytes = list.iter();
     while let Some(&byte) = bytes.next() {
         let kept = match byte {
-            b',' => {
-                options.push(Vec::new());
+            _ if byte == separator => {
+                parts.push(Vec::new());
                 continue;
             }
             b'\\' => bytes.next().copied().unwrap_or(byte),
             _ => byte,
         };
-        if let Some(option) = options.last_mut() {
-            option.push(kept);
+        if let Some(part) = parts.last_mut() {
+            part.push(kept);
         }
     }
-    options
+    parts
 }
 
 fn default_threads() -> usize {
@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn commas_can_be_escaped() {
         assert_eq!(
-            split_options(br"a,fsname=b\,c\\d"),
+            split(br"a,fsname=b\,c\\d", b','),
             [b"a".to_vec(), br"fsname=b,c\d".to_vec()]
         );
     }
