@@ -324,22 +324,22 @@ impl Fs {
                 } else {
                     0
                 };
-                let taken = self.alloc.alloc_for_append(h, data.ino, goal, len, extra);
-                let (phys, got) = match taken {
+                let taken = match map::take(h, data, first, len, goal, Some(extra)) {
                     Err(Error::NoSpace) => return Ok(Step::Failed(Error::NoSpace)),
                     taken => taken?,
                 };
-                let n = room(got);
+                let phys = taken.phys;
+                let n = room(taken.len);
                 // Data first: an extent must never show what was in its blocks before.
                 let failed = match self.write_padded(phys, within, &bytes[..n]) {
                     Err(error) => error,
-                    Ok(()) => match map::insert(h, data, first, phys, got, false) {
+                    Ok(()) => match map::insert(h, data, first, phys, taken.len, false) {
                         Ok(()) => return Ok(Step::Wrote(n, true)),
                         Err(error) if error.is_fault() => return Err(error),
                         Err(error) => error,
                     },
                 };
-                self.alloc.free_blocks(h, phys, got, false)?;
+                taken.give_back(h)?;
                 Ok(Step::Failed(failed))
             }
         }
@@ -382,13 +382,13 @@ impl Fs {
     ) -> Result<()> {
         let first = FileBlock(0);
         let goal = map::goal(self, data, first)?;
-        let (phys, _) = self.alloc.alloc_blocks(h, goal, 1)?;
+        let taken = map::take(h, data, first, 1, goal, None)?;
         // Data first, as in `write_run`.
         let mapped = self
-            .write_padded(phys, 0, content)
-            .and_then(|()| map::insert(h, data, first, phys, 1, false));
+            .write_padded(taken.phys, 0, content)
+            .and_then(|()| map::insert(h, data, first, taken.phys, 1, false));
         if mapped.is_err() {
-            self.alloc.free_blocks(h, phys, 1, false)?;
+            taken.give_back(h)?;
         }
         mapped
     }

@@ -9,6 +9,7 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inline::is_inline;
 use crate::journal::Handle;
+use crate::ondisk::features::{Bit, RoCompat};
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::quota::Charge;
 use crate::types::{BlockNo, FileType, Ino, Timestamp, TxnId};
@@ -99,6 +100,12 @@ impl InodeData {
         self.raw.set_sectors(sectors, fs.geo.block_size);
     }
 
+    /// [`Self::add_blocks`] for `clusters` blocks of metadata, which have a cluster each.
+    pub fn add_clusters(&mut self, fs: &Fs, clusters: i64) {
+        let blocks = i64::from(fs.geo.cluster_blocks());
+        self.add_blocks(fs, clusters.saturating_mul(blocks));
+    }
+
     /// Hard links: 0 when a new inode was never linked or the last name is gone. A directory whose
     /// count overflowed says 1.
     pub fn nlink(&self) -> u32 {
@@ -176,6 +183,9 @@ impl Handle<'_> {
     /// [`Self::store`] of an inode that is no orphan, and counts for nobody.
     pub fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
         let fs = self.fs();
+        if inode.raw.size() > i32::MAX as u64 {
+            fs.announce(Bit::RoCompat(RoCompat::LARGE_FILE));
+        }
         if fs.geo.has_csum() {
             inode.raw.seal(fs.geo.seed, inode.ino);
         }

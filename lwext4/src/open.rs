@@ -47,6 +47,10 @@ fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geometry)> {
     {
         return Err(Corrupt::new("superblock checksum").into());
     }
+    // The rest of an external journal's superblock means nothing.
+    if features.incompat.contains(Incompat::JOURNAL_DEV) {
+        check_features(&features, true)?;
+    }
     let geo = Geometry::new(&sb, dev.size())?;
     Ok((sb, geo))
 }

@@ -174,9 +174,18 @@ impl Volume {
         self.fs.write_file(ino, offset, data, mode)
     }
 
-    /// Allocates space, punches holes, zeroes ranges. See `fallocate(2)`.
-    pub fn fallocate(&self, ino: Ino, offset: u64, len: u64, mode: FallocateMode) -> Result<()> {
-        self.fs.fallocate(ino, offset, len, mode)
+    /// Allocates space, punches holes, zeroes ranges. See `fallocate(2)`. `times`: who keeps them, as with
+    /// [`Self::write`].
+    pub fn fallocate(
+        &self,
+        ino: Ino,
+        offset: u64,
+        len: u64,
+        mode: FallocateMode,
+        times: WriteMode,
+    ) -> Result<()> {
+        self.fs
+            .fallocate(ino, offset..offset.saturating_add(len), mode, times)
     }
 
     /// Where data is, at or behind `offset` (`SEEK_DATA`); `None` for ENXIO.
@@ -313,7 +322,7 @@ impl Fs {
     pub fn statfs(&self) -> StatFs {
         let overhead = match u64::from(self.sb.lock().overhead_clusters()) {
             0 => self.overhead(),
-            known => known,
+            known => known << self.geo.cluster_bits,
         };
         let free = self.alloc.free_blocks_count();
         StatFs {

@@ -85,9 +85,21 @@ fn verity_files_keep_their_content() {
         v.write(ino, 5000, b"x", WriteMode::Plain).map(|_| ()),
         size(0),
         size(100_000),
-        v.fallocate(ino, 0, 4096, FallocateMode::PunchHole),
-        v.fallocate(ino, 0, 1 << 20, FallocateMode::Allocate { keep_size: true }),
-        v.fallocate(ino, 0, 4096, FallocateMode::ZeroRange { keep_size: true }),
+        v.fallocate(ino, 0, 4096, FallocateMode::PunchHole, WriteMode::Plain),
+        v.fallocate(
+            ino,
+            0,
+            1 << 20,
+            FallocateMode::Allocate { keep_size: true },
+            WriteMode::Plain,
+        ),
+        v.fallocate(
+            ino,
+            0,
+            4096,
+            FallocateMode::ZeroRange { keep_size: true },
+            WriteMode::Plain,
+        ),
     ];
     for result in refused {
         assert_eq!(result.unwrap_err().errno(), 1, "EPERM");

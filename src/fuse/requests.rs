@@ -13,7 +13,7 @@ use fuser::{
     ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek,
     ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use lwext4::{Error, FileType, Ino, SetAttr};
+use lwext4::{Error, FileType, Ino, SetAttr, WriteMode};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -481,7 +481,8 @@ impl Filesystem for Face {
         let result = self.node(Kind::Fallocate, ino).and_then(|ino| {
             let mode =
                 rules::fallocate_mode(mode).ok_or(Error::NotSupported("this kind of fallocate"))?;
-            self.volume.fallocate(ino, offset, length, mode)?;
+            self.volume
+                .fallocate(ino, offset, length, mode, WriteMode::Writeback)?;
             self.content_changed(ino, self.caller(req))
         });
         done(reply, result);

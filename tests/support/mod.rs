@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod image;
+pub mod job;
 pub mod mount;
 pub mod oracle;
 pub mod requirements;

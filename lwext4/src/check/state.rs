@@ -84,18 +84,9 @@ impl<'a> Checker<'a> {
             summary,
         } = opened;
         let groups = geo.groups as usize;
-        let cluster_bits = sb.log_cluster_size().saturating_sub(sb.log_block_size());
-        let cluster_bits = if geo
-            .features
-            .ro_compat
-            .contains(crate::ondisk::features::RoCompat::BIGALLOC)
-        {
-            cluster_bits.min(20)
-        } else {
-            0
-        };
+        let cluster_bits = geo.cluster_bits;
         Checker {
-            used: Bits::new(u64::from(geo.blocks_per_group) >> cluster_bits, groups),
+            used: Bits::new(u64::from(geo.clusters_per_group()), groups),
             cluster_bits,
             groups: Vec::with_capacity(groups),
             bad_groups: HashSet::new(),

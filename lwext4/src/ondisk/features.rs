@@ -234,11 +234,7 @@ pub const TABLE: &[Feature] = &[
     ro_compat("extra_isize", RoCompat::EXTRA_ISIZE, ReadWrite),
     ro_compat("snapshot_bitmap", RoCompat::HAS_SNAPSHOT, NEVER),
     ro_compat("quota", RoCompat::QUOTA, ReadWrite),
-    ro_compat(
-        "bigalloc",
-        RoCompat::BIGALLOC,
-        ReadOnly("clusters are not allocated"),
-    ),
+    ro_compat("bigalloc", RoCompat::BIGALLOC, ReadWrite),
     ro_compat("metadata_csum", RoCompat::METADATA_CSUM, ReadWrite),
     ro_compat("replica", RoCompat::REPLICA, NEVER),
     ro_compat(

@@ -20,7 +20,7 @@ impl InodeData {
         let own = if self.raw.file_acl() == 0 {
             0
         } else {
-            u64::from(fs.geo.block_size / 512)
+            u64::from(fs.geo.block_size / 512) << fs.geo.cluster_bits
         };
         self.raw.size() < 60 && self.raw.sectors(fs.geo.block_size) <= own
     }

@@ -244,7 +244,9 @@ fn space_that_must_be_blocks_moves_data_out() {
         volume
             .write(ino, 0, &[7; 90], WriteMode::Plain)
             .expect("written");
-        volume.fallocate(ino, 10, 20, mode).expect(name);
+        volume
+            .fallocate(ino, 10, 20, mode, WriteMode::Plain)
+            .expect(name);
         assert!(!is_inline(&volume, ino), "{name}");
         let mut wanted = vec![7; 90];
         if mode != (FallocateMode::Allocate { keep_size: true }) {

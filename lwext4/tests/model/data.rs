@@ -194,7 +194,9 @@ impl World {
             blocks,
             inode: false,
         };
-        let result = self.v().fallocate(node.ino, offset, len, mode);
+        let result = self
+            .v()
+            .fallocate(node.ino, offset, len, mode, WriteMode::Plain);
         let failed = result.is_err();
         if mode != FallocateMode::PunchHole {
             let node = self.tree.node_mut(id);

@@ -235,6 +235,34 @@ pub const FAMILIES: &[Family] = &[
         49152,
         &["-t", "ext4", "-b", "1024", "-O", "quota,project"],
     ),
+    mke2fs(
+        "bigalloc-1k",
+        49152,
+        &["-t", "ext4", "-b", "1024", "-C", "4096", "-O", "bigalloc"],
+    ),
+    mke2fs(
+        "bigalloc-4k",
+        262144,
+        &[
+            "-t", "ext4", "-b", "4096", "-C", "65536", "-N", "8192", "-O", "bigalloc",
+        ],
+    ),
+    mke2fs(
+        "bigalloc-old",
+        32768,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-C",
+            "8192",
+            "-I",
+            "128",
+            "-O",
+            "bigalloc,^has_journal,^metadata_csum,^flex_bg",
+        ],
+    ),
     mke2fs("tiny-1k", 1024, &["-t", "ext4", "-b", "1024"]),
     mke2fs(
         "tiny-journal",

@@ -64,8 +64,20 @@ fn every_change_is_counted() {
             },
         )
         .unwrap();
-        let _ = v.fallocate(big, 0, 900_000, FallocateMode::Allocate { keep_size: true });
-        let _ = v.fallocate(big, 8192, 70_000, FallocateMode::PunchHole);
+        let _ = v.fallocate(
+            big,
+            0,
+            900_000,
+            FallocateMode::Allocate { keep_size: true },
+            WriteMode::Plain,
+        );
+        let _ = v.fallocate(
+            big,
+            8192,
+            70_000,
+            FallocateMode::PunchHole,
+            WriteMode::Plain,
+        );
         let ino = v.lookup(dir, b"file1").unwrap().attr.ino;
         v.removexattr(ino, b"user.shared").unwrap();
         for i in 0..30 {
