@@ -22,6 +22,7 @@ mod mount_helper;
 mod mv;
 mod place;
 mod rm;
+mod run;
 mod stat;
 mod target;
 mod tree;
@@ -50,6 +51,7 @@ pub use mount_helper::as_subcommand;
 pub use mv::Mv;
 pub use place::PlaceArgs;
 pub use rm::Rm;
+pub use run::Run;
 pub use stat::Stat;
 pub use target::TargetArgs;
 pub use tree::Tree;
@@ -114,6 +116,12 @@ pub enum Command {
     /// the mount, they are listed and nothing happens.
     #[command(visible_alias = "unmount")]
     Umount(Umount),
+    /// Run a command that sees an image, without a mount that anybody else sees.
+    ///
+    /// Mounts the image in a user and mount namespace of its own, runs the command there as root, waits
+    /// until it and everything that it started has ended, and closes the image. Needs no privilege and
+    /// no fusermount3. Ctrl-C and signals go to the command; however it ends, the image is clean.
+    Run(Run),
     /// Tell what is in an image: label, size, use, features, state.
     ///
     /// Works on a mounted image too, and changes nothing.

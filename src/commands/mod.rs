@@ -20,6 +20,7 @@ mod mkdir;
 mod mount;
 mod mv;
 mod rm;
+mod run;
 mod stat;
 mod tree;
 mod umount;
@@ -27,12 +28,14 @@ mod umount;
 use crate::cli::Command;
 use crate::failure::{Failure, Result};
 
-/// Carries out a command.
+/// Carries out a command, and returns the exit code of its success: 0, but for `run` the code of what
+/// it ran.
 ///
 /// # Errors
 /// What it could not do, for people.
-pub fn run(command: Command) -> Result<()> {
+pub fn run(command: Command) -> Result<u8> {
     match command {
+        Command::Run(args) => return run::run(&args),
         Command::Create(args) => create::run(&args),
         Command::Mount(args) => mount::run(&args),
         Command::Umount(args) => umount::run(&args),
@@ -56,7 +59,8 @@ pub fn run(command: Command) -> Result<()> {
         Command::Map(args) => map::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Generate(args) => generate::run(&args),
-    }
+    }?;
+    Ok(0)
 }
 
 /// Stack for a walk through directories as deep as [`Trail`](crate::direct::walk::Trail) allows.
