@@ -5,7 +5,7 @@ use crate::cache::{Block, BlockKind};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::options::Durability;
-use crate::types::{BlockNo, Timestamp, TxnId};
+use crate::types::{BlockNo, TxnId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -286,7 +286,7 @@ impl Fs {
         let mut sb = self.sb.lock();
         sb.set_free_blocks_count(self.alloc.free_blocks_count());
         sb.set_free_inodes_count(self.alloc.free_inodes_count());
-        let now = Timestamp::now().secs;
+        let now = self.now().secs;
         sb.set_wtime(now as u32);
         sb.set_wtime_hi((now >> 32) as u8);
         if self.geo.has_csum() {

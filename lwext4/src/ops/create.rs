@@ -11,21 +11,6 @@ use crate::types::{FileBlock, FileType, Ino, Timestamp};
 use crate::{dir, map, xattr};
 use parking_lot::RwLockWriteGuard;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-/// Generations need only differ between uses of one inode number.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
-
-fn next_generation() -> u32 {
-    let mut seed = GENERATION.load(Ordering::Relaxed);
-    if seed == 0 {
-        seed = Timestamp::now().nanos | 1;
-    }
-    // A full-period generator: every value once before any repeats.
-    let next = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-    GENERATION.store(next, Ordering::Relaxed);
-    next
-}
 
 impl Fs {
     /// Makes a file of any type but symlink; takes a hold.
@@ -94,7 +79,7 @@ impl Fs {
         if is_dir {
             self.check_subdir_link(&dir)?;
         }
-        let now = Timestamp::now();
+        let now = self.now();
         let inode = self.make_inode(h, &dir, new, now)?;
         let mut child = inode.data.write();
         let made = self
@@ -142,7 +127,7 @@ impl Fs {
         raw.set_uid(new.uid);
         raw.set_gid(gid);
         raw.set_links_count(if is_dir { 2 } else { 1 });
-        raw.set_generation(next_generation());
+        raw.set_generation(self.generations.next());
         raw.set_atime(now);
         raw.set_mtime(now);
         raw.set_ctime(now);
@@ -280,7 +265,7 @@ impl Fs {
             return Err(Corrupt::new("inode has no file type").ino(ino).into());
         };
         let added = dir::add(h, &mut dir, name, ino, file_type);
-        let now = Timestamp::now();
+        let now = self.now();
         if added.is_ok() {
             dir.touch(now, true);
             child.raw.set_links_count(links + 1);

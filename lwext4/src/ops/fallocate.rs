@@ -8,7 +8,7 @@ use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
 use crate::map;
 use crate::ondisk::inode::InodeFlags;
-use crate::types::{FileBlock, FileType, Ino, Timestamp};
+use crate::types::{FileBlock, FileType, Ino};
 use std::ops::Range;
 
 /// The most blocks that one step allocates.
@@ -97,7 +97,7 @@ impl Fs {
                     if !keep_size && reached > data.raw.size() {
                         data.raw.set_size(reached);
                     }
-                    data.touch(Timestamp::now(), true);
+                    data.touch(self.now(), true);
                 }
                 // Without space, a part of the step may be done.
                 let stored = match &step {
@@ -168,7 +168,7 @@ impl Fs {
                 if last >= first {
                     self.zero_part(&data, (last << bits).max(offset), end)?;
                 }
-                data.touch(Timestamp::now(), true);
+                data.touch(self.now(), true);
             }
             let removed = if first < last {
                 map::remove(&mut h, &mut data, FileBlock(first as u32), last)

@@ -108,7 +108,7 @@ impl Fs {
             if data.raw == before {
                 return Ok(());
             }
-            data.touch(Timestamp::now(), false);
+            data.touch(self.now(), false);
             h.store_synced(&inode, &mut data, false)
         });
         h.finish_with(&mut data, changed)
