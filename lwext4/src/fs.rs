@@ -2,6 +2,7 @@
 //! allocator and inodes.
 
 use crate::alloc::Allocator;
+use crate::bulk::DataQueue;
 use crate::cache::{Block, BlockKind, Cache};
 use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
@@ -245,6 +246,8 @@ pub(crate) struct Fs {
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
     pub generations: Generations,
+    /// File data that is mapped but not written yet.
+    pub data: DataQueue,
 }
 
 impl Fs {

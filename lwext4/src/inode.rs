@@ -186,11 +186,16 @@ impl Handle<'_> {
         for_data: bool,
     ) -> Result<()> {
         self.store(data)?;
+        self.note_synced(inode, for_data);
+        Ok(())
+    }
+
+    /// What [`Self::store_synced`] notes, for a change that the inode's own bytes have no part in.
+    pub fn note_synced(&mut self, inode: &Inode, for_data: bool) {
         inode.sync_tid.set(self.tid());
         if for_data {
             inode.datasync_tid.set(self.tid());
         }
-        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Opening a volume (recovery of the journal, orphans) and closing it.
 
 use crate::alloc::Allocator;
+use crate::bulk::DataQueue;
 use crate::cache::Cache;
 use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
@@ -100,6 +101,7 @@ fn new_fs(
         orphans: Orphans::default(),
         xattrs: SharedBlocks::default(),
         renames: Mutex::new(()),
+        data: DataQueue::default(),
         generations: Generations::new(options.clock, &geo.uuid, sb.mnt_count()),
         sb: Mutex::new(sb),
         aborted: AtomicBool::new(false),

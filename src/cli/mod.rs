@@ -3,6 +3,7 @@
 mod check;
 mod create;
 mod generate;
+mod import;
 mod info;
 mod mount;
 mod mount_helper;
@@ -12,11 +13,12 @@ mod values;
 pub use check::Check;
 pub use create::Create;
 pub use generate::Generate;
+pub use import::{Fill, Import, Report};
 pub use info::Info;
 pub use mount::Mount;
 pub use mount_helper::as_subcommand;
 pub use umount::Umount;
-pub use values::{parse_size, parse_uuid};
+pub use values::{Size, parse_size, parse_uuid};
 
 use clap::{Parser, Subcommand};
 
@@ -75,6 +77,16 @@ pub enum Command {
     /// the mount, they are listed and nothing happens.
     #[command(visible_alias = "unmount")]
     Umount(Umount),
+    /// Put a whole tree into an image, without mounting it.
+    ///
+    /// Everything that a tar can carry is kept: owners, hard links, holes, devices, times in
+    /// nanoseconds, extended attributes, ACLs and capabilities. What is in the image already gives
+    /// way as it does when root's tar extracts over a tree: files are replaced, directories merged.
+    /// Names that would lead out of the image are cut, and symbolic links are followed inside it.
+    ///
+    /// The image must not be mounted. When an import fails, what came before the entry at fault is in
+    /// the image, which is whole and clean.
+    Import(Import),
     /// Tell what is in an image: label, size, use, features, state.
     ///
     /// Works on a mounted image too, and changes nothing.

@@ -2,7 +2,9 @@
 
 mod check;
 mod create;
+mod fresh;
 mod generate;
+mod import;
 mod info;
 mod mount;
 mod umount;
@@ -21,6 +23,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Umount(args) => umount::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Generate(args) => generate::run(&args),
     }
 }

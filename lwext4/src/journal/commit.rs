@@ -21,6 +21,8 @@ struct Sealed {
     blocks: Vec<(BlockNo, Arc<Vec<u8>>, Arc<Block>)>,
     freed: Vec<Freed>,
     revoked: Vec<BlockNo>,
+    /// What the transaction maps was handed over before this mark.
+    data: u64,
 }
 
 /// The commit thread: commits when asked, and every `commit_interval`. Ends when told to stop.
@@ -96,7 +98,8 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let Some(sealed) = seal(fs)? else {
         return Ok(());
     };
-    let written = write(fs, &sealed);
+    fs.data.wait(fs, sealed.data);
+    let written = fs.check_writable().and_then(|()| write(fs, &sealed));
     let logged = journal.log.is_some();
     let mut pending = journal.pending.lock();
     if written.is_ok() {
@@ -206,6 +209,7 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
         blocks: sealed,
         freed: running.freed,
         revoked: running.revoked.into_iter().collect(),
+        data: fs.data.mark(),
     }))
 }
 

@@ -12,6 +12,17 @@ use crate::{dir, map, xattr};
 use parking_lot::RwLockWriteGuard;
 use std::sync::Arc;
 
+/// Fails unless a symbolic link can have the target.
+pub(crate) fn check_symlink_target(fs: &Fs, target: &[u8]) -> Result<()> {
+    if target.is_empty() {
+        Err(Error::NotFound)
+    } else if target.len() >= (fs.geo.block_size as usize).min(4096) {
+        Err(Error::NameTooLong)
+    } else {
+        Ok(())
+    }
+}
+
 impl Fs {
     /// Makes a file of any type but symlink; takes a hold.
     pub fn create(&self, parent: Ino, name: &[u8], new: &NewFile) -> Result<Entry> {
@@ -30,12 +41,7 @@ impl Fs {
         uid: u32,
         gid: u32,
     ) -> Result<Entry> {
-        if target.is_empty() {
-            return Err(Error::NotFound);
-        }
-        if target.len() >= (self.geo.block_size as usize).min(4096) {
-            return Err(Error::NameTooLong);
-        }
+        check_symlink_target(self, target)?;
         let new = NewFile {
             file_type: FileType::Symlink,
             perm: 0o777,
@@ -84,6 +90,7 @@ impl Fs {
         let mut child = inode.data.write();
         let made = self
             .fill_inode(h, &dir, &mut child, new, target)
+            .and_then(|()| xattr::inherit_acl(h, &dir, &mut child, new.umask))
             .and_then(|()| dir::add(h, &mut dir, name, child.ino, new.file_type));
         if let Err(error) = made {
             // The directory may have grown by a block, which it keeps.
@@ -104,7 +111,7 @@ impl Fs {
     }
 
     /// Takes an inode and gives it its attributes.
-    pub(super) fn make_inode(
+    pub(crate) fn make_inode(
         &self,
         h: &mut Handle<'_>,
         dir: &InodeData,
@@ -151,7 +158,7 @@ impl Fs {
     }
 
     /// Gives a new inode its map and content.
-    fn fill_inode(
+    pub(crate) fn fill_inode(
         &self,
         h: &mut Handle<'_>,
         dir: &InodeData,
@@ -186,11 +193,11 @@ impl Fs {
             }
             _ => {}
         }
-        xattr::inherit_acl(h, dir, child, new.umask)
+        Ok(())
     }
 
     /// Undoes the making of an inode that got no name.
-    pub(super) fn abandon(
+    pub(crate) fn abandon(
         &self,
         h: &mut Handle<'_>,
         mut child: RwLockWriteGuard<'_, InodeData>,
