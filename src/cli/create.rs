@@ -75,6 +75,10 @@ pub struct Create {
     /// The root directory is root's then, unless the source says otherwise.
     #[arg(long, value_name = "SOURCE")]
     pub from: Option<PathBuf>,
+    /// Return when the image is safe from a power cut. An image that is filled is otherwise left to
+    /// the host to write out, as cp does.
+    #[arg(long, requires = "from")]
+    pub sync: bool,
     /// How the image is filled.
     #[command(flatten)]
     pub fill: Fill,

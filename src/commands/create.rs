@@ -6,7 +6,7 @@ use crate::cli::{self, Size};
 use crate::failure::{Failure, Result};
 use crate::import::clock::clock;
 use crate::import::progress::{Progress, Style};
-use crate::import::{Job, Spool, fill, fit, measure};
+use crate::import::{Job, Spool, Unsynced, fill, fit, measure};
 use crate::session::image::human_size;
 use crate::session::in_use::{self, FileId};
 use crate::sys::{Access, ByteRange};
@@ -142,7 +142,7 @@ impl Plan<'_> {
             .file()
             .try_clone()
             .map_err(|e| Failure::of(&path, e))?;
-        let part = Arc::new(FileDevice::part(file, 0, size.bytes));
+        let part = FileDevice::part(file, 0, size.bytes);
         size.options.erase = Erase::Metadata;
         self.make(&path, part, &size).map_err(Unmade::into_failure)
     }
@@ -167,7 +167,7 @@ impl Plan<'_> {
             })?;
             let file = fresh.file.try_clone().map_err(|e| Failure::of(path, e))?;
             let device = FileDevice::new(file).map_err(|e| Failure::of(path, e))?;
-            match self.make(path, Arc::new(device), &size) {
+            match self.make(path, device, &size) {
                 Ok(()) => break fresh,
                 Err(Unmade::Full(_)) if size.measured && tries < TRIES => {
                     // Directories can take more than they were measured to.
@@ -186,8 +186,13 @@ impl Plan<'_> {
     }
 
     /// Makes the file system, and fills it.
-    fn make(&self, path: &Path, device: Arc<FileDevice>, size: &Sized) -> Result<(), Unmade> {
+    fn make(&self, path: &Path, device: FileDevice, size: &Sized) -> Result<(), Unmade> {
         let style = self.args.report.style();
+        let device: Arc<dyn BlockDevice> = if self.source.is_some() && !self.args.sync {
+            Arc::new(Unsynced(device))
+        } else {
+            Arc::new(device)
+        };
         let report = format(&*device, &size.options).map_err(|error| explain(path, &error))?;
         let Some(source) = &self.source else {
             if style == Style::People {

@@ -17,7 +17,9 @@ mod pool;
 pub mod progress;
 mod run;
 pub mod tar;
+mod unsynced;
 
 pub use measure::{Needs, fit, measure};
 pub use open::{Opened, Spool};
 pub use run::{Job, fill};
+pub use unsynced::Unsynced;

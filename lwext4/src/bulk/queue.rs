@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_PIECES: usize = 1000;
 /// Bytes that wait at most before who brings more must help to write.
-const QUEUE_BYTES: usize = 8 << 20;
+const QUEUE_BYTES: usize = 4 << 20;
 
 static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
 
