@@ -2,10 +2,11 @@
 //!
 //! The engine is the crate [`lwext4`]; this crate knows about processes, FUSE and people. [`cli`]
 //! describes the command line, [`commands`] carries it out, [`session`] gets an image mounted and
-//! unmounted, [`fuse`] translates the kernel's requests, [`import`] fills images without it, [`sys`] has the unsafe system calls.
+//! unmounted, [`fuse`] translates the kernel's requests, [`import`] and [`export`] carry whole trees without it, [`sys`] has the unsafe system calls.
 
 pub mod cli;
 pub mod commands;
+pub mod export;
 pub mod failure;
 pub mod fuse;
 pub mod import;

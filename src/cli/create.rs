@@ -71,8 +71,8 @@ pub struct Create {
     /// Replace a file that exists already.
     #[arg(short, long)]
     pub force: bool,
-    /// Fill the image: with a tar, plain or compressed with gzip, zstd or xz; - for standard input.
-    /// The root directory is root's then, unless the source says otherwise.
+    /// Fill the image: with a tar, plain or compressed with gzip, zstd or xz (- for standard input); a
+    /// directory; an OCI layout, or what `docker save` writes. The root directory is root's then, unless the source says otherwise.
     #[arg(long, value_name = "SOURCE")]
     pub from: Option<PathBuf>,
     /// Return when the image is safe from a power cut. An image that is filled is otherwise left to

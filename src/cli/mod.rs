@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod export;
 mod generate;
 mod import;
 mod info;
@@ -12,6 +13,7 @@ mod values;
 
 pub use check::Check;
 pub use create::Create;
+pub use export::Export;
 pub use generate::Generate;
 pub use import::{Fill, Import, Report};
 pub use info::Info;
@@ -87,6 +89,12 @@ pub enum Command {
     /// The image must not be mounted. When an import fails, what came before the entry at fault is in
     /// the image, which is whole and clean.
     Import(Import),
+    /// Write what is in an image as a tar, without mounting it.
+    ///
+    /// The tar is in POSIX's pax format, in the order of names, and keeps everything: hard links,
+    /// holes, devices, times in nanoseconds, extended attributes, ACLs. Only sockets are left out,
+    /// which no tar can hold. `liveroot import` makes an equal tree of it.
+    Export(Export),
     /// Tell what is in an image: label, size, use, features, state.
     ///
     /// Works on a mounted image too, and changes nothing.

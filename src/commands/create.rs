@@ -15,6 +15,7 @@ use lwext4::{
     OpenOptions, Timestamp, Volume, format,
 };
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -41,7 +42,7 @@ pub fn run(args: &cli::Create) -> Result<()> {
         }
     };
     let clock = clock(args.fill.reproducible)?;
-    let mut source = args.from.as_deref().map(Spool::once);
+    let mut source = args.from.as_deref().map(Spool::new);
     if let (Some(source), Some(Size::Auto)) = (&mut source, args.size) {
         source.keep()?;
     }
@@ -49,7 +50,7 @@ pub fn run(args: &cli::Create) -> Result<()> {
         args,
         options: format_options(args, clock.map(|clock| clock.0))?,
         clock,
-        source,
+        source: source.map(RefCell::new),
     };
     match present {
         None => plan.new_file(path, plan.size(None)?, replace),
@@ -62,7 +63,7 @@ struct Plan<'a> {
     args: &'a cli::Create,
     options: FormatOptions,
     clock: Option<(Timestamp, bool)>,
-    source: Option<Spool>,
+    source: Option<RefCell<Spool>>,
 }
 
 /// A size, and the options that go with it.
@@ -91,7 +92,11 @@ impl Plan<'_> {
                     .remedy("give a size, or a source"))
             }
             (Some(Size::Auto), Some(source)) => {
-                let needs = measure(source, &self.args.fill, self.options.block_size)?;
+                let needs = measure(
+                    &mut source.borrow_mut(),
+                    &self.args.fill,
+                    self.options.block_size,
+                )?;
                 let (bytes, options) = fit(&needs, self.args.headroom, &self.options)
                     .map_err(|error| explain(&self.args.image, &error))?;
                 Ok(Sized {
@@ -201,7 +206,7 @@ impl Plan<'_> {
             return Ok(());
         };
         let threads = threads(&self.args.fill);
-        let opened = source.open(&self.args.fill, threads)?;
+        let opened = source.borrow_mut().open(&self.args.fill, threads)?;
         let options = OpenOptions {
             // Before it has a name, nobody misses it.
             durability: Durability::None,
@@ -210,7 +215,7 @@ impl Plan<'_> {
             ..OpenOptions::default()
         };
         let volume = Volume::open(device, options).map_err(|error| explain(path, &error))?;
-        let progress = Progress::new(style, source.name(), opened.total);
+        let progress = Progress::new(style, source.borrow().name(), opened.total);
         let job = Job {
             image: &self.args.image,
             to: b"/",

@@ -14,15 +14,11 @@ use std::time::Duration;
 
 /// Puts a tree into an image.
 pub fn run(args: &cli::Import) -> Result<()> {
-    let place = match (args.offset, args.partition) {
-        (Some(offset), _) => Place::Offset(offset),
-        (None, Some(number)) => Place::Partition(number),
-        (None, None) => Place::Whole,
-    };
+    let place = Place::of(args.offset, args.partition);
     let threads = threads(&args.fill);
     let image = image::open(&args.image, place, Access::Write)?;
     image.lock(Access::Write)?;
-    let source = Spool::once(&args.source);
+    let mut source = Spool::new(&args.source);
     let opened = source.open(&args.fill, threads)?;
     let clock = clock(args.fill.reproducible)?;
     let volume = open_volume(&image, clock.map(|clock| clock.0))?;

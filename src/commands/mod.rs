@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod export;
 mod fresh;
 mod generate;
 mod import;
@@ -24,6 +25,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Generate(args) => generate::run(&args),
     }
 }

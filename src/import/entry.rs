@@ -11,8 +11,10 @@ pub enum Change {
     Put(Entry),
     /// Whatever is there goes, with everything below it (a whiteout of a layer).
     Remove(Vec<u8>),
-    /// What is in the directory so far goes; the directory stays (an opaque directory of a layer).
+    /// What is in the directory from layers below goes; the directory stays (an opaque directory).
     Clear(Vec<u8>),
+    /// A layer begins: [`Self::Remove`] and [`Self::Clear`] spare what it puts there itself.
+    Layer,
 }
 
 /// A file of any type.

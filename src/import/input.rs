@@ -217,7 +217,8 @@ fn fill(reader: &mut dyn Read, pool: &Pool) -> io::Result<Bytes> {
     Ok(pool.freeze(buffer, n.min(BUFFER)))
 }
 
-fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+/// Fills `buffer`; how many bytes there were, fewer only at the end.
+pub fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
         match reader.read(&mut buffer[done..]) {

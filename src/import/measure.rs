@@ -2,7 +2,7 @@
 
 use super::entry::{Change, Entry, Kind};
 use super::names::{clean, split};
-use super::open::Spool;
+use super::spool::Spool;
 use crate::cli::Fill;
 use crate::failure::Result;
 use lwext4::{Error, FormatOptions, MemDevice, format};
@@ -31,7 +31,7 @@ pub struct Needs {
 ///
 /// # Errors
 /// What is wrong with the source.
-pub fn measure(spool: &Spool, fill: &Fill, block_size: Option<u32>) -> Result<Needs> {
+pub fn measure(spool: &mut Spool, fill: &Fill, block_size: Option<u32>) -> Result<Needs> {
     let mut opened = spool.glance(fill)?;
     let mut sum = Sum {
         block: u64::from(block_size.unwrap_or(4096)),
@@ -44,6 +44,7 @@ pub fn measure(spool: &Spool, fill: &Fill, block_size: Option<u32>) -> Result<Ne
         if let Change::Put(entry) = change {
             sum.add(&entry);
         }
+        opened.warnings.take();
     }
     Ok(sum.total())
 }

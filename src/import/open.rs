@@ -1,13 +1,17 @@
-//! Opening what the command line names as a source.
+//! Opening what the command line names as a source: it tells itself what it is.
 
+use super::directory::Directory;
 use super::entry::Source;
 use super::input::Input;
+use super::manifest::Manifest;
+use super::oci::{Blobs, Choice, Layers, layers_of};
+use super::owners::{Owned, Owners};
+use super::progress::Warnings;
+use super::spool::Spool;
 use super::tar::Tar;
 use crate::cli::Fill;
 use crate::failure::{Failure, Result};
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A source, ready to be read.
 pub struct Opened {
@@ -15,139 +19,124 @@ pub struct Opened {
     pub source: Box<dyn Source>,
     /// Bytes that it has to read, where they are known.
     pub total: Option<u64>,
-    /// Whether its changes are layers of a container image.
+    /// Whether its changes are layers of a container's image.
     pub layers: bool,
+    /// What it has to say.
+    pub warnings: Warnings,
 }
 
-/// What the command line names, which can be read more than once: what comes through a pipe is kept in
-/// a file without a name.
-pub struct Spool {
-    path: PathBuf,
-    /// What to call it in messages.
-    name: PathBuf,
-    kept: Option<File>,
+/// What is wanted of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum For {
+    /// All of it; `true`: with threads that read ahead.
+    Applying(bool),
+    /// What there is, without the data.
+    Measuring,
 }
 
 impl Spool {
-    /// A source that is read once; `-` is standard input.
-    pub fn once(path: &Path) -> Spool {
-        let name = if is_stdin(path) {
-            PathBuf::from("standard input")
-        } else {
-            path.to_owned()
-        };
-        Spool {
-            path: path.to_owned(),
-            name,
-            kept: None,
-        }
-    }
-
-    /// What to call it in messages.
-    pub fn name(&self) -> &Path {
-        &self.name
-    }
-
-    /// Keeps what cannot be read twice.
-    ///
-    /// # Errors
-    /// There is no room for it in the directory for temporary files.
-    pub fn keep(&mut self) -> Result<()> {
-        let pipe = is_stdin(&self.path) || !self.path.is_file() && !self.path.is_dir();
-        if !pipe || self.kept.is_some() {
-            return Ok(());
-        }
-        let mut input = self.reader()?;
-        let kept = tempfile_in_tmp().and_then(|mut file| {
-            io::copy(&mut input, &mut file)?;
-            Ok(file)
-        });
-        self.kept = Some(kept.map_err(|error| {
-            Failure::of(
-                &self.name,
-                format!("keeping it in {}: {error}", temporary().display()),
-            )
-            .remedy("name a directory with more room in TMPDIR, or give a --size")
-        })?);
-        Ok(())
-    }
-
-    fn reader(&self) -> Result<Box<dyn Read + Send>> {
-        Ok(match self.file()? {
-            Some(file) => Box::new(file),
-            None => Box::new(io::stdin()),
-        })
-    }
-
-    /// The file to read, from its start; `None` for a pipe.
-    fn file(&self) -> Result<Option<File>> {
-        let failed = |error| Failure::of(&self.name, error);
-        if let Some(kept) = &self.kept {
-            let mut file = kept.try_clone().map_err(failed)?;
-            file.seek(SeekFrom::Start(0)).map_err(failed)?;
-            return Ok(Some(file));
-        }
-        if is_stdin(&self.path) {
-            return Ok(None);
-        }
-        File::open(&self.path).map(Some).map_err(failed)
-    }
-
     /// Opens it to be applied by `threads` threads.
     ///
     /// # Errors
     /// It is missing or not readable, or nothing that can be imported.
-    pub fn open(&self, _fill: &Fill, threads: usize) -> Result<Opened> {
-        let failed = |error| Failure::of(&self.name, error);
-        let file = self.file()?;
-        let total = match &file {
-            Some(file) => {
-                let metadata = file.metadata().map_err(failed)?;
-                metadata.is_file().then_some(metadata.len())
-            }
-            None => None,
-        };
-        let reader: Box<dyn Read + Send> = match file {
-            Some(file) => Box::new(file),
-            None => Box::new(io::stdin()),
-        };
-        let input = Input::new(reader, threads > 1).map_err(failed)?;
-        Ok(Opened {
-            source: Box::new(Tar::new(self.name.clone(), input)),
-            total,
-            layers: false,
-        })
+    pub fn open(&mut self, fill: &Fill, threads: usize) -> Result<Opened> {
+        self.open_for(fill, For::Applying(threads > 1))
     }
 
     /// Opens it to be looked through, without the data.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn glance(&self, _fill: &Fill) -> Result<Opened> {
-        let failed = |error| Failure::of(&self.name, error);
-        let input = match self.file()? {
-            Some(file) => Input::glance(file),
-            None => Input::new(Box::new(io::stdin()), true),
+    pub fn glance(&mut self, fill: &Fill) -> Result<Opened> {
+        self.open_for(fill, For::Measuring)
+    }
+
+    fn open_for(&mut self, fill: &Fill, purpose: For) -> Result<Opened> {
+        let mut opened = if self.path().is_dir() {
+            directory(self.path(), fill, purpose)?
+        } else {
+            self.archive(fill, purpose)?
         };
+        let owners = Owners {
+            owner: fill.owner,
+            map: fill.map.clone(),
+        };
+        let manifest = fill.manifest.as_deref();
+        let manifest = manifest
+            .map(|path| Manifest::read(path, self.path()))
+            .transpose()?;
+        if manifest.is_some() || !owners.is_nothing() {
+            opened.source = Box::new(Owned {
+                name: self.name().to_owned(),
+                inner: opened.source,
+                owners,
+                manifest,
+            });
+        }
+        Ok(opened)
+    }
+
+    /// A tar, or an image of a container in one.
+    fn archive(&mut self, fill: &Fill, purpose: For) -> Result<Opened> {
+        if self.is_container_image()? {
+            // The parts are needed in another order than they come in.
+            let file = self.plain_file()?;
+            let blobs = Blobs::index(self.name(), file)?;
+            return layered(blobs, fill, purpose != For::Applying(false));
+        }
+        let name = self.name().to_owned();
+        let failed = |error| Failure::of(&name, error);
+        let (input, total) = match (self.file()?, purpose) {
+            (Some(file), For::Measuring) => (Input::glance(file), None),
+            _ => {
+                let (reader, len) = self.reader()?;
+                (Input::new(reader, purpose != For::Applying(false)), len)
+            }
+        };
+        let tar = Tar::new(name.clone(), input.map_err(failed)?);
         Ok(Opened {
-            source: Box::new(Tar::new(self.name.clone(), input.map_err(failed)?)),
-            total: None,
+            source: Box::new(tar),
+            total,
             layers: false,
+            warnings: Warnings::default(),
         })
     }
 }
 
-fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-")
+fn directory(path: &Path, fill: &Fill, purpose: For) -> Result<Opened> {
+    let is_layout = path.join("oci-layout").is_file()
+        || path.join("index.json").is_file() && path.join("blobs").is_dir()
+        || path.join("manifest.json").is_file() && !path.join("etc").exists();
+    if is_layout {
+        let blobs = Blobs::Directory(path.to_owned());
+        return layered(blobs, fill, purpose != For::Applying(false));
+    }
+    let warnings = Warnings::default();
+    let tree = Directory::new(path, fill.skip_unreadable, warnings.clone());
+    let tree = if purpose == For::Measuring {
+        tree.glance()
+    } else {
+        tree
+    };
+    Ok(Opened {
+        source: Box::new(tree),
+        total: None,
+        layers: false,
+        warnings,
+    })
 }
 
-fn temporary() -> PathBuf {
-    std::env::temp_dir()
-}
-
-/// A file without a name.
-fn tempfile_in_tmp() -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags, open};
-    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-    Ok(open(temporary(), flags, Mode::RUSR | Mode::WUSR)?.into())
+fn layered(blobs: Blobs, fill: &Fill, ahead: bool) -> Result<Opened> {
+    let choice = Choice {
+        platform: fill.platform.clone(),
+        name: fill.image_name.clone(),
+    };
+    let layers = layers_of(&blobs, &choice)?;
+    let source = Layers::new(blobs, layers, ahead);
+    Ok(Opened {
+        total: Some(source.total()?),
+        source: Box::new(source),
+        layers: true,
+        warnings: Warnings::default(),
+    })
 }

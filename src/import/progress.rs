@@ -3,10 +3,12 @@
 use super::apply::Totals;
 use crate::failure::{Failure, Result, printable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The shortest time between two events.
@@ -22,8 +24,26 @@ pub enum Style {
     People,
     /// One JSON object a line, on standard output.
     Json,
+    /// A bar if standard error is a terminal, and no more.
+    Silent,
     /// Errors only.
     Quiet,
+}
+
+/// What a source has to say, until somebody shows it.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// Adds one.
+    pub fn push(&self, text: String) {
+        self.0.lock().push(text);
+    }
+
+    /// Takes all.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock())
+    }
 }
 
 /// Tells how far it has come.
@@ -39,7 +59,8 @@ pub struct Progress {
 impl Progress {
     /// Starts. `total`: bytes of the source, where they are known.
     pub fn new(style: Style, source: &Path, total: Option<u64>) -> Progress {
-        let shown = style == Style::People && std::io::stderr().is_terminal();
+        let shown =
+            matches!(style, Style::People | Style::Silent) && std::io::stderr().is_terminal();
         let bar = shown.then(|| {
             let (bar, template) = match total {
                 Some(total) => (

@@ -41,7 +41,7 @@ pub fn fill(
         now: job.clock.map_or_else(Timestamp::now, |clock| clock.0),
     };
     let mut applier = Applier::new(volume, bulk, job.image, job.to, options, progress)?;
-    let applied = applier.apply(&mut *opened.source);
+    let applied = applier.apply(&mut opened);
     let entries = applier.totals().entries;
     let finished = applier.finish();
     applied.map_err(|failure| match entries {

@@ -11,12 +11,14 @@ mod users;
 
 use super::entry::{Attrs, Change, Entry, Kind, Source};
 use super::names::{Removed, clean, shown, split};
+use super::open::Opened;
 use super::progress::Progress;
 use crate::failure::{Failure, Result};
 use lwext4::{
     Attr, Bulk, Content, Error, FileType, Ino, Node, ParentTimes, SetAttr, Timestamp, Volume,
 };
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
 /// How changes are applied.
@@ -58,6 +60,9 @@ pub struct Applier<'v, 'p> {
     settled: HashSet<Ino>,
     /// Those of them whose times were changed since, and what they are to be.
     restore: HashMap<Ino, SetAttr>,
+    /// Paths that the current layer put there, by their hashes.
+    layer: HashSet<u64>,
+    hasher: RandomState,
     users: Option<users::Users>,
     warned: HashSet<Removed>,
     totals: Totals,
@@ -91,6 +96,8 @@ impl<'v, 'p> Applier<'v, 'p> {
             last: (Vec::new(), Ino::ROOT),
             settled: HashSet::new(),
             restore: HashMap::new(),
+            layer: HashSet::new(),
+            hasher: RandomState::new(),
             users: None,
             warned: HashSet::new(),
             totals: Totals::default(),
@@ -100,20 +107,28 @@ impl<'v, 'p> Applier<'v, 'p> {
         Ok(applier)
     }
 
-    /// Applies all of `source`.
+    /// Applies all of a source.
     ///
     /// # Errors
     /// What is wrong with the source, or why an entry is not in the image: everything before it is.
-    pub fn apply(&mut self, source: &mut dyn Source) -> Result<()> {
-        while let Some(change) = source.next()? {
+    pub fn apply(&mut self, opened: &mut Opened) -> Result<()> {
+        let source = &mut *opened.source;
+        loop {
+            let change = source.next();
+            for text in opened.warnings.take() {
+                self.progress.warn(&text);
+            }
+            let Some(change) = change? else {
+                return Ok(());
+            };
             match change {
                 Change::Put(entry) => self.put(entry, source)?,
                 Change::Remove(path) => self.remove(&path)?,
                 Change::Clear(path) => self.clear(&path)?,
+                Change::Layer => self.layer.clear(),
             }
             self.progress.at(self.totals, source.position());
         }
-        Ok(())
     }
 
     /// Sets the times of directories that changed after they were set, and waits for the data.
@@ -168,6 +183,9 @@ impl<'v, 'p> Applier<'v, 'p> {
     fn put(&mut self, entry: Entry, source: &mut dyn Source) -> Result<()> {
         let path = self.clean(&entry.path);
         self.totals.entries += 1;
+        if self.options.layers {
+            self.note_in_layer(&path);
+        }
         let Some((parent_path, name)) = split(&path) else {
             return self.put_base(&entry);
         };
@@ -185,6 +203,21 @@ impl<'v, 'p> Applier<'v, 'p> {
             self.remember(path, made);
         }
         Ok(())
+    }
+
+    /// Notes that the current layer has a path, and so all directories on the way to it.
+    fn note_in_layer(&mut self, path: &[u8]) {
+        let mut path = path;
+        while self.layer.insert(self.hasher.hash_one(path)) {
+            match split(path) {
+                Some((parent, _)) => path = parent,
+                None => return,
+            }
+        }
+    }
+
+    fn is_in_layer(&self, path: &[u8]) -> bool {
+        self.options.layers && self.layer.contains(&self.hasher.hash_one(path))
     }
 
     /// The directory that everything goes into gets attributes, too.

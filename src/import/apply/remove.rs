@@ -52,6 +52,9 @@ impl Applier<'_, '_> {
         let Some(parent) = self.existing(parent)? else {
             return Ok(());
         };
+        if self.is_in_layer(&path) {
+            return self.clear(&path);
+        }
         match self.peek(parent, name, &path)? {
             Some(old) if old.file_type == FileType::Directory => {
                 self.unsettle(parent)?;
@@ -62,15 +65,34 @@ impl Applier<'_, '_> {
         }
     }
 
-    /// Takes out what is in a directory, if it is one.
+    /// Takes out what is in a directory, if it is one, but for what the current layer put there.
     pub(super) fn clear(&mut self, path: &[u8]) -> Result<()> {
         let path = self.clean(path);
         let Some(ino) = self.existing(&path)? else {
             return Ok(());
         };
-        self.unsettle(ino)?;
         self.forget_paths();
-        self.empty(ino, &path)
+        let mut dirs = vec![(ino, path)];
+        while let Some((ino, path)) = dirs.pop() {
+            self.unsettle(ino)?;
+            for (name, is_dir) in self.names(ino, &path)? {
+                let mut below = path.clone();
+                if !below.is_empty() {
+                    below.push(b'/');
+                }
+                below.extend_from_slice(&name);
+                let Some(found) = self.peek(ino, &name, &below)? else {
+                    continue;
+                };
+                match (self.is_in_layer(&below), is_dir) {
+                    (true, true) => dirs.push((found.ino, below)),
+                    (true, false) => {}
+                    (false, true) => self.remove_tree(ino, &name, &below, found.ino)?,
+                    (false, false) => self.give_way(ino, &name, &below, &found)?,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The directory at a path, if there is one.

@@ -35,10 +35,18 @@ impl Applier<'_, '_> {
 
     /// The number of a user (true) or group.
     pub(super) fn users(&self, user: bool, name: &[u8]) -> Option<u32> {
-        let users = self.users.as_ref()?;
-        let table = if user { &users.users } else { &users.groups };
-        table.get(name).copied()
+        let known = self.users.as_ref().and_then(|users| {
+            let table = if user { &users.users } else { &users.groups };
+            table.get(name).copied()
+        });
+        known.or_else(|| host(user, name))
     }
+}
+
+/// The number of a user or group of the host, which the image may not know yet: tar asks there, too.
+fn host(user: bool, name: &[u8]) -> Option<u32> {
+    let path = if user { "/etc/passwd" } else { "/etc/group" };
+    numbers(&std::fs::read(path).ok()?).get(name).copied()
 }
 
 /// A file in `/etc`, unless it is missing or damaged.

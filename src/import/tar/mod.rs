@@ -75,6 +75,11 @@ impl Tar {
         }
     }
 
+    /// Where the data of the entry read last starts in the (decompressed) tar.
+    pub fn offset(&self) -> u64 {
+        self.input.offset()
+    }
+
     fn fail(&self, what: impl std::fmt::Display) -> Failure {
         Failure::of(&self.name, what)
     }
