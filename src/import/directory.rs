@@ -35,6 +35,8 @@ pub struct Directory {
     position: u64,
     /// Only what files need is wanted: they are not opened.
     glance: bool,
+    /// For lists and values of attributes.
+    scratch: Vec<u8>,
 }
 
 /// A regular file that is being read.
@@ -62,6 +64,7 @@ impl Directory {
             pool: Pool::default(),
             position: 0,
             glance: false,
+            scratch: vec![0; XATTR],
         }
     }
 
@@ -99,7 +102,7 @@ impl Directory {
     fn entry(&mut self, path: Vec<u8>) -> Result<Option<Entry>> {
         let full = self.full(&path);
         let read = std::fs::symlink_metadata(&full).and_then(|metadata| {
-            let xattrs = xattrs(&full)?;
+            let xattrs = xattrs(&full, &mut self.scratch)?;
             Ok((metadata, xattrs))
         });
         let (metadata, xattrs) = match read {
@@ -279,23 +282,22 @@ impl Source for Directory {
     }
 }
 
-/// All extended attributes, of a symbolic link its own.
-fn xattrs(path: &Path) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    // Most files have none.
-    let mut none: [u8; 0] = [];
-    let len = match llistxattr(path, &mut none) {
+/// All extended attributes, of a symbolic link its own. `scratch` is of [`XATTR`] bytes.
+fn xattrs(path: &Path, scratch: &mut [u8]) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let len = match llistxattr(path, &mut *scratch) {
+        // Most files have none.
         Ok(0) | Err(rustix::io::Errno::NOTSUP) => return Ok(Vec::new()),
         Ok(len) => len,
         Err(error) => return Err(error.into()),
     };
-    let mut list = vec![0; len.min(XATTR)];
-    let len = llistxattr(path, &mut list)?;
-    list.truncate(len);
+    let list = scratch.get(..len).unwrap_or_default().to_vec();
     let mut xattrs = Vec::new();
-    let mut value = vec![0; XATTR];
     for name in list.split(|&b| b == 0).filter(|name| !name.is_empty()) {
-        match lgetxattr(path, OsStr::from_bytes(name), &mut value) {
-            Ok(len) => xattrs.push((name.to_vec(), value[..len].to_vec())),
+        match lgetxattr(path, OsStr::from_bytes(name), &mut *scratch) {
+            Ok(len) => {
+                let value = scratch.get(..len).unwrap_or_default();
+                xattrs.push((name.to_vec(), value.to_vec()));
+            }
             // It went meanwhile, or only root may read it.
             Err(rustix::io::Errno::NODATA | rustix::io::Errno::PERM) => {}
             Err(error) => return Err(error.into()),

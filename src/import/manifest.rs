@@ -237,7 +237,7 @@ impl Table {
     }
 }
 
-/// `dev=HEX,ino=N,mode=OCTAL,uid=N,gid=N,nlink=N,rdev=HEX`.
+/// `dev=HEX,ino=N,mode=OCTAL,uid=N,gid=N,nlink=N,rdev=N`.
 fn fakeroot(line: &str) -> Option<((u64, u64), Listed)> {
     let fields: HashMap<&str, &str> = line
         .split(',')
@@ -246,7 +246,7 @@ fn fakeroot(line: &str) -> Option<((u64, u64), Listed)> {
     let hex = |key| u64::from_str_radix(fields.get(key)?, 16).ok();
     let decimal = |key| fields.get(key)?.parse::<u64>().ok();
     let mode = u32::from_str_radix(fields.get("mode")?, 8).ok()?;
-    let rdev = hex("rdev").unwrap_or(0);
+    let rdev = decimal("rdev").unwrap_or(0);
     let (major, minor) = (rustix::fs::major(rdev), rustix::fs::minor(rdev));
     let kind = match mode & 0o170_000 {
         0o020_000 => Some(Node::Char(major, minor)),
@@ -283,9 +283,9 @@ mod tests {
     #[test]
     fn fakeroot_lines_are_read() {
         let (id, listed) =
-            fakeroot("dev=fe00,ino=9,mode=20644,uid=1,gid=2,nlink=1,rdev=261").unwrap();
+            fakeroot("dev=fe00,ino=9,mode=20644,uid=1,gid=2,nlink=1,rdev=259").unwrap();
         assert_eq!((id, listed.uid), ((0xfe00, 9), 1));
-        assert_eq!(listed.kind, Some(Node::Char(2, 97)));
+        assert_eq!(listed.kind, Some(Node::Char(1, 3)));
         assert!(fakeroot("dev=1,mode=x").is_none());
     }
 }

@@ -30,12 +30,11 @@ impl Work {
     #[track_caller]
     pub fn create(&self, name: &str, source: &Path, more: &[&str]) -> PathBuf {
         let image = self.path(name);
-        run(command(LIVEROOT, ["create", "--quiet", "--size", "512M"])
-            .args(["--inodes", "30000"])
-            .args(more)
-            .arg("--from")
-            .arg(source)
-            .arg(&image));
+        let mut create = command(LIVEROOT, ["create", "--quiet"]);
+        if !more.contains(&"--size") {
+            create.args(["--size", "512M", "--inodes", "30000"]);
+        }
+        run(create.args(more).arg("--from").arg(source).arg(&image));
         fsck(&image);
         image
     }
