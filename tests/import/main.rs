@@ -11,6 +11,7 @@ mod directory;
 mod export;
 mod hostile;
 mod images;
+mod killed;
 mod overwrite;
 mod reproducible;
 mod scale;
