@@ -2,13 +2,16 @@
 //!
 //! The engine is the crate [`lwext4`]; this crate knows about processes, FUSE and people. [`cli`]
 //! describes the command line, [`commands`] carries it out, [`session`] gets an image mounted and
-//! unmounted, [`fuse`] translates the kernel's requests, [`import`] and [`export`] carry whole trees without it, [`sys`] has the unsafe system calls.
+//! unmounted, [`sandbox`] takes from a daemon what it does not need, [`fuse`] translates the kernel's requests, [`import`] and [`export`] carry whole trees
+//! without it, [`doctor`] finds out which ways of working this machine allows, [`sys`] has the unsafe system calls.
 
 pub mod cli;
 pub mod commands;
+pub mod doctor;
 pub mod export;
 pub mod failure;
 pub mod fuse;
 pub mod import;
+pub mod sandbox;
 pub mod session;
 pub mod sys;

@@ -50,7 +50,7 @@ pub struct Entry {
 }
 
 /// Which attributes to change, and to what. `None` leaves an attribute alone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SetAttr {
     /// Permission bits (07777).
     pub perm: Option<u16>,

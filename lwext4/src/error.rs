@@ -79,6 +79,9 @@ pub enum Error {
     /// The image's journal holds changes that must be replayed first.
     #[error("the journal needs recovery")]
     NeedsRecovery,
+    /// Another machine has the image open; the text says which.
+    #[error("in use: {0}")]
+    InUse(String),
     /// The image contradicts itself.
     #[error("corrupt file system: {0}")]
     Corrupt(Corrupt),
@@ -186,6 +189,7 @@ impl Error {
                     .filter(|code| matches!(code, 28 | 122))
                     .unwrap_or(5) // EIO
             }
+            Error::InUse(_) => 16,                                     // EBUSY
             Error::Exists => 17,                                       // EEXIST
             Error::OtherProject => 18,                                 // EXDEV
             Error::NotADirectory => 20,                                // ENOTDIR

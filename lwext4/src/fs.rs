@@ -8,15 +8,19 @@ use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
 use crate::inode::{Generations, Inodes};
 use crate::journal::{Journal, abort};
-use crate::ondisk::features::{Features, Incompat, RoCompat};
+use crate::ondisk::features::{Bit, Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
+use crate::quota::Quotas;
 use crate::types::{BlockNo, GroupNo, Ino, Timestamp};
 use crate::xattr::SharedBlocks;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The largest cluster is 1 GiB, of blocks of 1 KiB.
+const MAX_CLUSTER_BITS: u32 = 20;
 
 /// Facts of an image that never change while it is open.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Geometry {
     pub block_bits: u32,
     pub blocks: u64,
     pub first_data_block: u64,
+    /// log2 of the blocks in a cluster, the unit of allocation; 0 without bigalloc.
+    pub cluster_bits: u32,
     pub blocks_per_group: u32,
     pub groups: u32,
     pub inodes: u32,
@@ -76,12 +82,23 @@ impl Geometry {
             return bad("superblock: inode size");
         }
         let bits = block_size * 8;
+        let cluster_bits = if bigalloc {
+            match sb.log_cluster_size().checked_sub(sb.log_block_size()) {
+                Some(bits) if bits <= MAX_CLUSTER_BITS => bits,
+                _ => return bad("superblock: cluster size"),
+            }
+        } else {
+            0
+        };
         let blocks_per_group = sb.blocks_per_group();
         let inodes_per_group = sb.inodes_per_group();
         let inodes_per_block = block_size / u32::from(inode_size);
-        if blocks_per_group == 0
-            || (blocks_per_group > bits && !bigalloc)
-            || !blocks_per_group.is_multiple_of(8)
+        let clusters_per_group = blocks_per_group >> cluster_bits;
+        if clusters_per_group == 0
+            || clusters_per_group > bits
+            || !clusters_per_group.is_multiple_of(8)
+            || clusters_per_group << cluster_bits != blocks_per_group
+            || (bigalloc && clusters_per_group != sb.clusters_per_group())
         {
             return bad("superblock: blocks per group");
         }
@@ -92,7 +109,7 @@ impl Geometry {
             return bad("superblock: inodes per group");
         }
         let first_data_block = u64::from(sb.first_data_block());
-        if first_data_block != u64::from(block_size == 1024) && !bigalloc {
+        if first_data_block != u64::from(block_size == 1024 && !bigalloc) {
             return bad("superblock: first data block");
         }
         let blocks = sb.blocks_count();
@@ -139,6 +156,7 @@ impl Geometry {
             block_bits: block_size.trailing_zeros(),
             blocks,
             first_data_block,
+            cluster_bits,
             blocks_per_group,
             groups,
             inodes: sb.inodes_count(),
@@ -206,6 +224,26 @@ impl Geometry {
         left.min(u64::from(self.blocks_per_group)) as u32
     }
 
+    /// Blocks in a cluster.
+    pub fn cluster_blocks(&self) -> u32 {
+        1 << self.cluster_bits
+    }
+
+    /// How far into its cluster a block is, of the image or of a file.
+    pub fn within_cluster(&self, block: u64) -> u32 {
+        (block & (u64::from(self.cluster_blocks()) - 1)) as u32
+    }
+
+    /// How many clusters a group has, and bits its bitmap.
+    pub fn group_clusters(&self, group: GroupNo) -> u32 {
+        self.group_len(group).div_ceil(self.cluster_blocks())
+    }
+
+    /// [`Self::group_clusters`] of every group but the last.
+    pub fn clusters_per_group(&self) -> u32 {
+        self.blocks_per_group >> self.cluster_bits
+    }
+
     /// The group of an inode, and the inode's number in it, from 0.
     pub fn inode_place(&self, ino: Ino) -> Result<(GroupNo, u32)> {
         if ino.0 == 0 || ino.0 > self.inodes {
@@ -240,6 +278,7 @@ pub(crate) struct Fs {
     pub inodes: Inodes,
     pub xattrs: SharedBlocks,
     pub orphans: Orphans,
+    pub quotas: Quotas,
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,
@@ -298,6 +337,23 @@ impl Fs {
             return Err(Error::ReadOnly);
         }
         Ok(())
+    }
+
+    /// Says in the superblock, with the next commit, that the image has something that it did not have when it was
+    /// opened. The oldest revision has no place to say so.
+    pub fn announce(&self, feature: Bit) {
+        if self.geo.features.has(feature) {
+            return;
+        }
+        let mut sb = self.sb.lock();
+        let mut features = sb.features();
+        if sb.rev_level() == 0 {
+            sb.set_rev_level(1);
+            sb.set_first_ino(11);
+            sb.set_inode_size(128);
+        }
+        features.set(feature, true);
+        sb.set_features(features);
     }
 
     pub fn has_extents(&self) -> bool {

@@ -7,9 +7,12 @@ use crate::attr::Attr;
 use crate::cache::{BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::journal::Handle;
 use crate::ondisk::checksum::crc32c;
+use crate::ondisk::features::{Bit, RoCompat};
 use crate::ondisk::inode::{InodeFlags, RawInode};
+use crate::quota::Charge;
 use crate::types::{BlockNo, FileType, Ino, Timestamp, TxnId};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
@@ -67,6 +70,8 @@ pub(crate) struct InodeData {
     pub raw: RawInode,
     /// Where the inode is: a block of the inode table, and the byte in it.
     table: (BlockNo, usize),
+    /// What quota has counted it for, as it was stored last.
+    pub charged: Charge,
 }
 
 impl Deref for InodeData {
@@ -96,6 +101,12 @@ impl InodeData {
         self.raw.set_sectors(sectors, fs.geo.block_size);
     }
 
+    /// [`Self::add_blocks`] for `clusters` blocks of metadata, which have a cluster each.
+    pub fn add_clusters(&mut self, fs: &Fs, clusters: i64) {
+        let blocks = i64::from(fs.geo.cluster_blocks());
+        self.add_blocks(fs, clusters.saturating_mul(blocks));
+    }
+
     /// Hard links: 0 when a new inode was never linked or the last name is gone. A directory whose
     /// count overflowed says 1.
     pub fn nlink(&self) -> u32 {
@@ -120,6 +131,12 @@ impl InodeData {
             FileType::CharDevice | FileType::BlockDevice => raw.device(),
             _ => (0, 0),
         };
+        // A file inside its inode takes no blocks, but what reads files must not think it is a hole.
+        let inside = if file_type == FileType::Regular && is_inline(raw) {
+            raw.size().div_ceil(512)
+        } else {
+            0
+        };
         Ok(Attr {
             ino: self.ino,
             generation: raw.generation(),
@@ -129,7 +146,7 @@ impl InodeData {
             uid: raw.uid(),
             gid: raw.gid(),
             size: raw.size(),
-            sectors: raw.sectors(fs.geo.block_size),
+            sectors: raw.sectors(fs.geo.block_size) + inside,
             device,
             atime: raw.atime(),
             mtime: raw.mtime(),
@@ -154,8 +171,9 @@ impl InodeData {
 }
 
 impl Handle<'_> {
-    /// Writes the inode into its table block.
+    /// Writes the inode into its table block, and counts it for quota.
     pub fn store(&mut self, inode: &mut InodeData) -> Result<()> {
+        self.charge(inode)?;
         if self.fs().orphans.contains(inode.ino) {
             self.with_orphan_pointer(inode, Self::store_now)
         } else {
@@ -163,8 +181,12 @@ impl Handle<'_> {
         }
     }
 
-    fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
+    /// [`Self::store`] of an inode that is no orphan, and counts for nobody.
+    pub fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
         let fs = self.fs();
+        if inode.raw.size() > i32::MAX as u64 {
+            fs.announce(Bit::RoCompat(RoCompat::LARGE_FILE));
+        }
         if fs.geo.has_csum() {
             inode.raw.seal(fs.geo.seed, inode.ino);
         }
@@ -321,6 +343,9 @@ impl Inodes {
 impl Fs {
     /// The inode, in use: one without links and type is [`Error::NotFound`] unless an orphan.
     pub fn inode(&self, ino: Ino) -> Result<Arc<Inode>> {
+        if self.quotas.owns(ino) {
+            return Err(Error::NotFound);
+        }
         let mut shard = self.inodes.shard(ino).lock();
         if let Some(inode) = shard.inodes.get(&ino) {
             inode.referenced.store(true, Ordering::Relaxed);
@@ -375,7 +400,13 @@ impl Fs {
         if raw.size() > limit.min(i64::MAX as u64) {
             return bad("inode's size");
         }
-        Ok(InodeData { ino, raw, table })
+        let charged = Charge::of(&self.geo, ino, &raw);
+        Ok(InodeData {
+            ino,
+            raw,
+            table,
+            charged,
+        })
     }
 
     /// Puts a new inode, just allocated, into memory. The caller stores it.
@@ -384,7 +415,12 @@ impl Fs {
         let inode = Arc::new(Inode {
             ino,
             growth: RwLock::new(()),
-            data: RwLock::new(InodeData { ino, raw, table }),
+            data: RwLock::new(InodeData {
+                ino,
+                raw,
+                table,
+                charged: Charge::default(),
+            }),
             sync_tid: LastTxn::default(),
             datasync_tid: LastTxn::default(),
             referenced: AtomicBool::new(true),

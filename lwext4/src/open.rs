@@ -13,10 +13,12 @@ use crate::journal::overlay::RecoveredDevice;
 use crate::journal::recovery::recover;
 use crate::journal::{Journal, commit, commit_loop, write_home};
 use crate::map;
+use crate::mmp::{self, Claim};
 use crate::ondisk::features::{Compat, Features, Incompat, RoCompat, Support};
 use crate::ondisk::superblock::{self, STATE_ERROR, STATE_VALID, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
+use crate::quota::Quotas;
 use crate::types::{FileBlock, Ino, TxnId};
 use crate::volume::Volume;
 use crate::xattr::SharedBlocks;
@@ -45,6 +47,10 @@ fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geometry)> {
         && sb.checksum() != sb.computed_checksum()
     {
         return Err(Corrupt::new("superblock checksum").into());
+    }
+    // The rest of an external journal's superblock means nothing.
+    if features.incompat.contains(Incompat::JOURNAL_DEV) {
+        check_features(&features, true)?;
     }
     let geo = Geometry::new(&sb, dev.size())?;
     Ok((sb, geo))
@@ -99,6 +105,7 @@ fn new_fs(
         alloc: Allocator::new(geo.groups, sb.free_blocks_count(), sb.free_inodes_count()),
         inodes: Inodes::new(),
         orphans: Orphans::default(),
+        quotas: Quotas::default(),
         xattrs: SharedBlocks::default(),
         renames: Mutex::new(()),
         data: DataQueue::default(),
@@ -160,6 +167,13 @@ impl Volume {
         let mut dev = device;
         let (mut sb, mut geo) = read_superblock(&*dev)?;
         check_features(&geo.features, options.read_only)?;
+        // Before anything is written.
+        let claim = if options.read_only {
+            mmp::warn_reader(&dev, &sb, &geo);
+            None
+        } else {
+            Claim::take(&dev, &sb, &geo, &options.device_name)?
+        };
         let mut log = None;
         let recovered = geo.features.incompat.contains(Incompat::RECOVER);
         if geo.features.compat.contains(Compat::HAS_JOURNAL) && !options.norecovery {
@@ -206,9 +220,14 @@ impl Volume {
                 )));
             }
         }
+        let fs = Arc::new(new_fs(dev, options, sb, geo, log));
+        if let Some(claim) = &claim {
+            claim.guard(&fs);
+        }
         let volume = Volume {
-            fs: Arc::new(new_fs(dev, options, sb, geo, log)),
+            fs,
             committer: None,
+            claim,
         };
         volume.start(recovered)
     }
@@ -227,6 +246,7 @@ impl Volume {
         if recovered {
             fs.alloc.recount(fs)?;
         }
+        fs.open_quotas()?;
         let orphans = fs.load_orphans()?;
         {
             let mut sb = fs.sb.lock();
@@ -295,7 +315,11 @@ impl Volume {
             sb.set_state(state);
         }
         fs.write_superblock()?;
-        fs.flush()
+        fs.flush()?;
+        match &mut self.claim {
+            Some(claim) => claim.release(),
+            None => Ok(()),
+        }
     }
 
     /// Ends the commit thread, after a last commit.

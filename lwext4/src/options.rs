@@ -43,6 +43,9 @@ pub struct OpenOptions {
     /// What time it is as long as the volume is open; `None`: the host's time. With it, times and
     /// generations depend on nothing but the image and what is done.
     pub clock: Option<Timestamp>,
+    /// What other machines are told that the image is called here, if it has multiple-mount
+    /// protection.
+    pub device_name: String,
 }
 
 impl Default for OpenOptions {
@@ -55,6 +58,7 @@ impl Default for OpenOptions {
             cache_bytes: 16 << 20,
             commit_interval: Duration::from_secs(5),
             clock: None,
+            device_name: "lwext4".to_owned(),
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::attr::*;
 use crate::error::Result;
 use crate::file::WriteMode;
 use crate::fs::Fs;
+use crate::mmp::Claim;
 use crate::ondisk::superblock::Superblock;
 use crate::options::FsyncMode;
 use crate::types::{Ino, Timestamp};
@@ -24,6 +25,8 @@ use std::thread::JoinHandle;
 pub struct Volume {
     pub(crate) fs: Arc<Fs>,
     pub(crate) committer: Option<JoinHandle<()>>,
+    /// Dropped after the last write.
+    pub(crate) claim: Option<Claim>,
 }
 impl Volume {
     /// The superblock as it is now.
@@ -171,9 +174,18 @@ impl Volume {
         self.fs.write_file(ino, offset, data, mode)
     }
 
-    /// Allocates space, punches holes, zeroes ranges. See `fallocate(2)`.
-    pub fn fallocate(&self, ino: Ino, offset: u64, len: u64, mode: FallocateMode) -> Result<()> {
-        self.fs.fallocate(ino, offset, len, mode)
+    /// Allocates space, punches holes, zeroes ranges. See `fallocate(2)`. `times`: who keeps them, as with
+    /// [`Self::write`].
+    pub fn fallocate(
+        &self,
+        ino: Ino,
+        offset: u64,
+        len: u64,
+        mode: FallocateMode,
+        times: WriteMode,
+    ) -> Result<()> {
+        self.fs
+            .fallocate(ino, offset..offset.saturating_add(len), mode, times)
     }
 
     /// Where data is, at or behind `offset` (`SEEK_DATA`); `None` for ENXIO.
@@ -310,7 +322,7 @@ impl Fs {
     pub fn statfs(&self) -> StatFs {
         let overhead = match u64::from(self.sb.lock().overhead_clusters()) {
             0 => self.overhead(),
-            known => known,
+            known => known << self.geo.cluster_bits,
         };
         let free = self.alloc.free_blocks_count();
         StatFs {

@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod doctor;
 mod export;
 mod generate;
 mod import;
@@ -13,6 +14,7 @@ mod values;
 
 pub use check::Check;
 pub use create::Create;
+pub use doctor::Doctor;
 pub use export::Export;
 pub use generate::Generate;
 pub use import::{Fill, Import, Report};
@@ -104,9 +106,16 @@ pub enum Command {
     /// Reads the whole image: the superblock and its copies, group descriptors, inodes, maps of
     /// blocks, directories and their hash trees, extended attributes, link counts, bitmaps, free
     /// counts and every checksum. A journal that waits for its replay is replayed in memory. Then an
-    /// independent reader reads all files a second time, and both must see the same. Usage recorded
-    /// for quotas is not checked.
+    /// independent reader reads all files a second time, and both must see the same. With quota,
+    /// the usage that is recorded must be what was found.
     Check(Check),
+    /// Tell which ways of working this machine allows, and what would allow more.
+    ///
+    /// Looks at /dev/fuse, fusermount3, /etc/fuse.conf, subordinate ids, user namespaces and the
+    /// settings that forbid them, seccomp, Landlock, overlayfs, Docker and Podman, and tries out what
+    /// can only be tried. For each way of working it says yes, or no and the one command that makes
+    /// it yes. Nothing is changed.
+    Doctor(Doctor),
     /// Write the manual pages and shell completions.
     #[command(hide = true)]
     Generate(Generate),

@@ -2,6 +2,7 @@
 
 mod check;
 mod create;
+mod doctor;
 mod export;
 mod fresh;
 mod generate;
@@ -26,6 +27,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Check(args) => check::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Generate(args) => generate::run(&args),
     }
 }

@@ -27,6 +27,7 @@ const APPEND: u32 = 0x20;
 const NODUMP: u32 = 0x40;
 const NOATIME: u32 = 0x80;
 const JOURNAL_DATA: u32 = 0x4000;
+const VERITY: u32 = 0x10_0000;
 const DAX: u32 = 0x0200_0000;
 const PROJINHERIT: u32 = 0x2000_0000;
 
@@ -55,7 +56,7 @@ pub(super) fn is_append_only(attr: &Attr) -> bool {
 pub(super) fn may_open(attr: &Attr, flags: i32) -> bool {
     let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0;
     let appends = flags & libc::O_APPEND != 0 && flags & libc::O_TRUNC == 0;
-    let frozen = attr.flags & IMMUTABLE != 0 || (is_append_only(attr) && !appends);
+    let frozen = attr.flags & (IMMUTABLE | VERITY) != 0 || (is_append_only(attr) && !appends);
     !(writes && frozen && attr.file_type == FileType::Regular)
 }
 
@@ -131,7 +132,7 @@ fn answer(
             label.resize(LABEL_LEN, 0);
             Ok(Some(label))
         }
-        SETFSLABEL if !caller.is_root() => Err(Error::NotPermitted("setting the label")),
+        SETFSLABEL if !caller.is_root => Err(Error::NotPermitted("setting the label")),
         SETFSLABEL => volume.set_label(data).map(nothing),
         _ => Ok(None),
     }
@@ -163,7 +164,7 @@ impl Face {
             Ok(flags) => flags,
             Err(error) => return reply.error(errno(&error)),
         };
-        if (old.flags ^ new) & JOURNAL_DATA != 0 && !caller.is_root() {
+        if (old.flags ^ new) & JOURNAL_DATA != 0 && !caller.is_root {
             return reply.error(Errno::EPERM);
         }
         let freezes =

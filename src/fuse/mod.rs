@@ -2,15 +2,20 @@
 //!
 //! [`Face`] answers the kernel through `fuser`; [`translate`] turns numbers and structures of one
 //! side into those of the other; [`rules`] has what a server must decide itself, in the engine's
-//! types; [`Counters`] counts requests and [`Losses`] remembers writes that failed after the program
+//! types; [`ids`] says whose files are whose; [`Counters`] counts requests and [`Losses`] remembers writes that failed after the program
 //! that made them had been told that all was well.
 
+mod acl;
 mod caller;
 mod counters;
 mod face;
+pub mod ids;
 mod ioctl;
 mod losses;
+mod makers;
 mod negotiate;
+mod owners;
+pub mod processes;
 mod requests;
 pub mod rules;
 pub mod translate;
@@ -18,3 +23,4 @@ pub mod translate;
 pub use counters::{Counters, Kind};
 pub use face::{Face, Policy};
 pub use losses::Losses;
+pub use owners::Owners;

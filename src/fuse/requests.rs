@@ -3,7 +3,6 @@
 //! Those without a method are answered ENOSYS by fuser, after which the kernel does them itself
 //! (locks, access) or tells its callers that they cannot be done (bmap).
 
-use super::caller::Caller;
 use super::face::{Face, done, value, with_buffer, written};
 use super::translate::{FOREVER, device_from_kernel, errno, ino_from_kernel, no_such_file};
 use super::translate::{time_from_setattr, time_or_now, type_to_kernel};
@@ -14,7 +13,7 @@ use fuser::{
     ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek,
     ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use lwext4::{Error, FileType, Ino, NewFile, SetAttr};
+use lwext4::{Error, FileType, Ino, SetAttr, WriteMode};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -22,7 +21,7 @@ use std::time::SystemTime;
 
 impl Filesystem for Face {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        negotiate::ask_for(config)
+        negotiate::ask_for(config, !self.owners.all_are_root)
     }
 
     fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
@@ -84,7 +83,9 @@ impl Filesystem for Face {
             if explicit && ioctl::is_append_only(&self.volume.getattr(ino)?) {
                 return Err(Error::NotPermitted("the file is append-only"));
             }
-            let attr = self.set_attr(ino, set, Caller::of(req))?;
+            let (mut set, caller) = (set, self.caller(req));
+            self.owners_to_image(ino, &mut set, caller)?;
+            let attr = self.set_attr(ino, set, caller)?;
             if let Some(size) = size {
                 self.losses.cut(ino, size);
             }
@@ -122,15 +123,8 @@ impl Filesystem for Face {
             FileType::CharDevice | FileType::BlockDevice => device_from_kernel(rdev),
             _ => (0, 0),
         };
-        let new = NewFile {
-            file_type,
-            perm: (mode & 0o7777) as u16,
-            umask: (umask & 0o777) as u16,
-            uid: req.uid(),
-            gid: req.gid(),
-            device,
-        };
-        let made = parent.and_then(|parent| self.volume.create(parent, name.as_bytes(), &new));
+        let what = (file_type, device);
+        let made = parent.and_then(|parent| self.make(req, parent, name, what, (mode, umask)));
         self.entry(reply, made);
     }
 
@@ -144,15 +138,8 @@ impl Filesystem for Face {
         reply: ReplyEntry,
     ) {
         let parent = self.node(Kind::Mkdir, parent);
-        let new = NewFile {
-            file_type: FileType::Directory,
-            perm: (mode & 0o7777) as u16,
-            umask: (umask & 0o777) as u16,
-            uid: req.uid(),
-            gid: req.gid(),
-            device: (0, 0),
-        };
-        let made = parent.and_then(|parent| self.volume.create(parent, name.as_bytes(), &new));
+        let what = (FileType::Directory, (0, 0));
+        let made = parent.and_then(|parent| self.make(req, parent, name, what, (mode, umask)));
         self.entry(reply, made);
     }
 
@@ -180,8 +167,10 @@ impl Filesystem for Face {
     ) {
         let entry = self.node(Kind::Symlink, parent).and_then(|parent| {
             let (name, target) = (link_name.as_bytes(), target.as_os_str().as_bytes());
-            self.volume
-                .symlink(parent, name, target, req.uid(), req.gid())
+            let (uid, gid) = self.new_owner(req)?;
+            let made = self.volume.symlink(parent, name, target, uid, gid)?;
+            self.note_maker(parent, &made.attr, req);
+            Ok(made)
         });
         self.entry(reply, entry);
     }
@@ -312,7 +301,8 @@ impl Filesystem for Face {
             } else {
                 let clear_setuid = write_flags
                     .contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID)
-                    .then(|| Caller::of(req));
+                    .then(|| self.caller(req))
+                    .filter(|caller| !caller.in_disguise);
                 self.write_through(ino, offset, data, clear_setuid)
             }
         });
@@ -423,9 +413,9 @@ impl Filesystem for Face {
         let result = self.node(Kind::Setxattr, ino).and_then(|ino| {
             let mode =
                 rules::setxattr_mode(flags).ok_or(Error::InvalidArgument("flags of setxattr"))?;
-            self.volume.setxattr(ino, name.as_bytes(), value, mode)?;
+            self.store_xattr(ino, name.as_bytes(), value, mode)?;
             if name == "system.posix_acl_access" {
-                self.clear_setgid(ino, Caller::of(req))?;
+                self.acl_changed(ino, self.caller(req))?;
             }
             Ok(())
         });
@@ -435,7 +425,8 @@ impl Filesystem for Face {
     fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let found = self
             .node(Kind::Getxattr, ino)
-            .and_then(|ino| self.volume.getxattr(ino, name.as_bytes()));
+            .and_then(|ino| self.volume.getxattr(ino, name.as_bytes()))
+            .map(|value| self.xattr_to_host(name.as_bytes(), value));
         value(reply, size, found);
     }
 
@@ -472,7 +463,7 @@ impl Filesystem for Face {
         reply: ReplyIoctl,
     ) {
         match self.node(Kind::Ioctl, ino) {
-            Ok(ino) => self.control(ino, cmd, in_data, Caller::of(req), reply),
+            Ok(ino) => self.control(ino, cmd, in_data, self.caller(req), reply),
             Err(error) => reply.error(errno(&error)),
         }
     }
@@ -490,8 +481,9 @@ impl Filesystem for Face {
         let result = self.node(Kind::Fallocate, ino).and_then(|ino| {
             let mode =
                 rules::fallocate_mode(mode).ok_or(Error::NotSupported("this kind of fallocate"))?;
-            self.volume.fallocate(ino, offset, length, mode)?;
-            self.content_changed(ino, Caller::of(req))
+            self.volume
+                .fallocate(ino, offset, length, mode, WriteMode::Writeback)?;
+            self.content_changed(ino, self.caller(req))
         });
         done(reply, result);
     }
@@ -538,7 +530,7 @@ impl Filesystem for Face {
         let result = self.node(Kind::CopyFileRange, ino_in).and_then(|from| {
             let to = ino_from_kernel(ino_out).ok_or(Error::NotFound)?;
             let copied = self.copy((from, offset_in), (to, offset_out), len)?;
-            self.content_changed(to, Caller::of(req))?;
+            self.content_changed(to, self.caller(req))?;
             Ok(copied)
         });
         written(reply, result);

@@ -2,7 +2,9 @@
 
 use crate::cli;
 use crate::failure::{Failure, Result};
+use crate::fuse::ids::Wanted;
 use lwext4::{Durability, FsyncMode, OpenOptions};
+use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -32,7 +34,7 @@ impl Place {
 }
 
 /// Flags of the mount itself, which the kernel applies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct MountFlags {
     /// Nothing may be changed.
     pub read_only: bool,
@@ -63,6 +65,11 @@ pub struct Settings {
     pub flags: MountFlags,
     /// Whether other users get in; `None`: root's mounts let them, those of others do not.
     pub allow_other: Option<bool>,
+    /// Who is who; `None`: root's mounts show ids as they are, and so do mounts that let others in;
+    /// else who mounts is the image's root.
+    pub map: Option<Wanted>,
+    /// Whether the daemon gives up what it does not need, once it serves.
+    pub sandbox: bool,
     /// No daemon in the background.
     pub foreground: bool,
     /// Threads that serve requests.
@@ -94,6 +101,8 @@ impl Settings {
             place: Place::Whole,
             flags: MountFlags::default(),
             allow_other: None,
+            map: None,
+            sandbox: true,
             foreground: false,
             threads: default_threads(),
             stats: None,
@@ -111,6 +120,10 @@ impl Settings {
         settings.flags.read_only |= args.read_only;
         if args.allow_other {
             settings.allow_other = Some(true);
+        }
+        settings.sandbox &= !args.no_sandbox;
+        if let Some(map) = &args.map {
+            settings.map = Some(Wanted::parse(map)?);
         }
         if let Some(threads) = args.threads {
             settings.threads = threads.into();
@@ -162,6 +175,9 @@ impl Settings {
             ("dirsync", None) => self.flags.dirsync = true,
             ("allow_other", None) => self.allow_other = Some(true),
             ("no_allow_other", None) => self.allow_other = Some(false),
+            ("sandbox", None) => self.sandbox = true,
+            ("nosandbox", None) => self.sandbox = false,
+            ("map", Some(text)) => self.map = Some(Wanted::parse(text)?),
             ("foreground", None) => self.foreground = true,
             ("norecovery" | "noload", None) => self.engine.norecovery = true,
             ("offset", Some(text)) => {
@@ -366,6 +382,27 @@ mod tests {
         assert_eq!(at(&["-o", "partition=2"]), Ok(Place::Partition(2)));
         assert!(at(&["-o", "partition=2,offset=5"]).is_err());
         assert!(at(&["-o", "partition=2", "--offset", "5"]).is_err());
+    }
+
+    #[test]
+    fn the_sandbox_can_be_left() {
+        assert!(parse(&[]).unwrap().sandbox);
+        assert!(!parse(&["--no-sandbox"]).unwrap().sandbox);
+        assert!(!parse(&["-o", "nosandbox"]).unwrap().sandbox);
+    }
+
+    #[test]
+    fn a_map_may_come_either_way() {
+        let map = |args: &[&str]| parse(args).unwrap().map;
+        assert_eq!(map(&[]), None);
+        assert_eq!(map(&["-o", "map=none"]), Some(Wanted::None));
+        assert_eq!(
+            map(&["--map", "caller", "-o", "map=none"]),
+            Some(Wanted::Caller)
+        );
+        let escaped = map(&["-o", r"map=0:1000:1\,1:100000:65535,ro"]);
+        assert_eq!(escaped, map(&["--map", "0:1000:1,1:100000:65535"]));
+        assert!(parse(&["--map", "0:1000"]).is_err());
     }
 
     #[test]

@@ -5,9 +5,11 @@
 mod fds;
 mod fork;
 mod lock;
+mod namespace;
 mod signal;
 
 pub use fds::close_inherited;
 pub use fork::{Fork, fork};
 pub use lock::{Access, ByteRange, lock_conflict, try_lock};
+pub use namespace::{Unshared, unshare};
 pub use signal::{block_termination, wait_termination};

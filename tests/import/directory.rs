@@ -1,10 +1,9 @@
 //! Directories as sources.
 
 use crate::support::command::{command, output, run, shell};
-use crate::support::image::{LIVEROOT, Spec};
+use crate::support::image::LIVEROOT;
 use crate::support::oracle::{assert_same, manifest};
 use crate::support::requirements::{Need, can_run};
-use crate::support::tree;
 use crate::work::{Work, assert_refused, fsck, liveroot, without_root};
 
 #[test]
@@ -15,7 +14,7 @@ fn a_directory_comes_out_as_it_is() {
     }
     let work = Work::new();
     let dir = work.path("nasty");
-    tree::nasty(&dir, &Spec::default());
+    work.nasty(&dir);
     let wanted = manifest(&dir);
     let image = work.create("image.ext4", &dir, &[]);
     // The image has a directory more in its root: lost+found.

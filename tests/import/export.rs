@@ -1,10 +1,8 @@
 //! What is exported comes back as it was.
 
 use crate::support::command::{command, output, run};
-use crate::support::image::Spec;
 use crate::support::oracle::{assert_same, manifest};
 use crate::support::requirements::{Need, can_run};
-use crate::support::tree;
 use crate::work::{Work, assert_refused, liveroot};
 
 #[test]
@@ -15,7 +13,7 @@ fn there_and_back() {
     }
     let work = Work::new();
     let dir = work.path("nasty");
-    tree::nasty(&dir, &Spec::default());
+    work.nasty(&dir);
     let image = work.create("image.ext4", &dir, &[]);
     let tar = work.path("out.tar");
     run(liveroot(["export", "-q"]).arg(&image).arg("-o").arg(&tar));

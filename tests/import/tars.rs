@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::command::{command, output, run, shell};
-use crate::support::image::Spec;
 use crate::support::oracle::assert_same;
 use crate::support::requirements::{Need, can_run, has_program};
 use crate::support::tree::{self, tool};
@@ -40,7 +39,7 @@ fn compare(work: &Work, tar: &Path, extract: &mut Command, what: &str) {
 
 fn nasty(work: &Work) -> PathBuf {
     let dir = work.path("nasty");
-    tree::nasty(&dir, &Spec::default());
+    work.nasty(&dir);
     dir
 }
 

@@ -6,8 +6,9 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 use crate::support::command::{command, output, run};
-use crate::support::image::LIVEROOT;
+use crate::support::image::{LIVEROOT, Spec};
 use crate::support::oracle::manifest;
+use crate::support::tree::Nasty;
 
 /// A directory of a test's own.
 pub struct Work {
@@ -37,6 +38,16 @@ impl Work {
         run(create.args(more).arg("--from").arg(source).arg(&image));
         fsck(&image);
         image
+    }
+
+    /// The tree of nasty things, small enough for these images.
+    pub fn nasty(&self, at: &Path) {
+        let spec = Spec::default();
+        let nasty = Nasty {
+            scale: "small",
+            ..Nasty::of(&spec)
+        };
+        nasty.build(at);
     }
 
     /// An empty image of e2fsprogs.

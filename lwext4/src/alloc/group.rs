@@ -23,7 +23,7 @@ pub(super) struct Group {
     /// a growing file.
     pub held: Option<Box<[u64]>>,
     pub held_count: u32,
-    /// No run of free blocks is longer than this.
+    /// No run of free clusters is longer than this.
     pub max_run: u32,
     blocks_checked: bool,
     inodes_checked: bool,
@@ -121,7 +121,7 @@ impl Group {
         {
             return bad("group descriptor: bitmap or inode table out of range");
         }
-        if desc.free_blocks > geo.group_len(no)
+        if desc.free_blocks > geo.group_clusters(no)
             || desc.free_inodes > geo.inodes_per_group
             || (geo.has_group_csum() && desc.itable_unused > geo.inodes_per_group)
         {
@@ -145,7 +145,7 @@ impl Group {
         })
     }
 
-    /// Free blocks that may be given out.
+    /// Free clusters that may be given out.
     pub fn available(&self) -> u32 {
         self.desc.free_blocks.saturating_sub(self.held_count)
     }
@@ -172,7 +172,7 @@ impl Group {
                 fs.geo.group_of(start) != self.no
                     || bitmap::all(
                         &bytes,
-                        (start.0 - fs.geo.group_start(self.no).0) as u32,
+                        ((start.0 - fs.geo.group_start(self.no).0) >> fs.geo.cluster_bits) as u32,
                         len,
                         true,
                     )
@@ -217,7 +217,7 @@ impl Group {
     }
 
     fn block_sum(&self, geo: &Geometry, bytes: &[u8]) -> u32 {
-        let len = (geo.blocks_per_group as usize / 8).min(bytes.len());
+        let len = (geo.clusters_per_group() as usize / 8).min(bytes.len());
         crc32c(geo.seed, &bytes[..len])
     }
 
@@ -250,17 +250,20 @@ impl Group {
             }
         }
         let bits = geo.block_size * 8;
+        let clusters = geo.group_clusters(self.no);
         let block = h.create_block(self.desc.block_bitmap, BlockKind::Bitmap)?;
         h.modify(&block, |bytes| {
             for (at, count) in used {
-                bitmap::fill(bytes, at, count, true);
+                let first = at >> geo.cluster_bits;
+                let behind = (at + count).div_ceil(geo.cluster_blocks());
+                bitmap::fill(bytes, first, behind - first, true);
             }
-            bitmap::fill(bytes, len, bits - len, true);
+            bitmap::fill(bytes, clusters, bits - clusters, true);
         });
         self.desc.flags &= !BLOCK_UNINIT;
         self.blocks_checked = true;
         self.blocks_changed = true;
-        let free = Bits::new(&block.bytes(), None, len).count_clear();
+        let free = Bits::new(&block.bytes(), None, clusters).count_clear();
         if free != self.desc.free_blocks {
             return Err(Corrupt::new("free blocks of an uninitialised group")
                 .group(self.no)
@@ -318,7 +321,7 @@ impl Group {
 
     /// Keeps clear bits from being given out, or no longer.
     pub fn hold(&mut self, geo: &Geometry, start: u32, len: u32, hold: bool) {
-        let words = geo.blocks_per_group.div_ceil(64) as usize;
+        let words = geo.clusters_per_group().div_ceil(64) as usize;
         let held = self.held.get_or_insert_with(|| vec![0; words].into());
         bitmap::fill_words(held, start, len, hold);
         if hold {

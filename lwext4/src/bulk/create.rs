@@ -8,7 +8,7 @@ use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::ops::{check_may_add, check_not_dots, check_symlink_target};
 use crate::types::{FileType, Ino};
-use crate::{dir, xattr};
+use crate::{dir, map, xattr};
 
 /// A name, attributes and the data of every level of the map.
 const CREDITS: Credits = Credits(Credits::NAME.0 + Credits::MAP.0);
@@ -94,12 +94,9 @@ impl Bulk<'_> {
             fs.check_subdir_link(&dir)?;
         }
         let before = (dir.raw.size(), dir.raw.flags());
-        let inode = fs.make_inode(h, &dir, &node.as_new(), node.crtime)?;
+        let inode = fs.make_exact(h, &dir, &node.as_new(), node.crtime)?;
         let mut child = inode.data.write();
-        let target = (node.file_type == FileType::Symlink).then_some(&node.target[..]);
-        let made = fs
-            .fill_inode(h, &dir, &mut child, &node.as_new(), target)
-            .and_then(|()| fill(h, &mut child, node))
+        let made = fill(h, &mut child, node, dir.ino)
             .and_then(|()| check_content(fs, &child, content))
             .and_then(|()| dir::add(h, &mut dir, name, child.ino, node.file_type));
         if let Err(error) = made {
@@ -142,18 +139,23 @@ impl Node {
     }
 }
 
-/// Gives a new inode what it has for itself: attributes that its directory has no part in.
-fn fill(h: &mut Handle<'_>, child: &mut InodeData, node: &Node) -> Result<()> {
-    // A setgid directory gave its group and bit.
-    child
-        .raw
-        .set_mode(node.file_type.mode_bits() | node.perm & 0o7777);
-    child.raw.set_gid(node.gid);
+/// Gives a new inode times, attributes and an empty map.
+fn fill(h: &mut Handle<'_>, child: &mut InodeData, node: &Node, parent: Ino) -> Result<()> {
     child.raw.set_atime(node.atime);
     child.raw.set_mtime(node.mtime);
     child.raw.set_ctime(node.ctime);
+    // Attributes first: what else is inside the inode takes the room that they leave.
     for (name, value) in &node.xattrs {
         xattr::set(h, child, name, value, SetXattrMode::Any)?;
     }
-    Ok(())
+    match node.file_type {
+        FileType::Symlink => h.fs().fill_symlink(h, child, &node.target),
+        FileType::Directory => dir::init(h, child, parent),
+        FileType::Regular => {
+            // Data has blocks, also where the image could have it inside inodes.
+            map::init(h.fs(), child);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }

@@ -123,16 +123,13 @@ impl Bulk<'_> {
             let want = ((len - *done) as u64).div_ceil(block).min(1 << 15) as u32;
             let behind = content.size.saturating_sub(content.at + len as u64) >> bits;
             let extra = u32::try_from(behind).unwrap_or(u32::MAX).min(1 << 15);
-            let (phys, got) = if extra == 0 {
-                fs.alloc.alloc_blocks(h, self.goal, want)?
-            } else {
-                fs.alloc
-                    .alloc_for_append(h, data.ino, self.goal, want, extra)?
-            };
             let first = FileBlock((at >> bits) as u32);
+            let extra = (extra > 0).then_some(extra);
+            let taken = map::take(h, data, first, want, self.goal, extra)?;
+            let (phys, got) = (taken.phys, taken.len);
             if let Err(error) = map::insert(h, data, first, phys, got, false) {
                 if !error.is_fault() {
-                    fs.alloc.free_blocks(h, phys, got, false)?;
+                    taken.give_back(h)?;
                 }
                 return Err(error);
             }

@@ -2,7 +2,8 @@
 //!
 //! A directory is *linear* (blocks of entries in no order) or *indexed* (an htree over blocks of
 //! entries, ordered by the hashes of names; feature dir_index). A linear directory becomes indexed
-//! when its first block is full; it never goes back, and it never gets shorter.
+//! when its first block is full; it never goes back, and it never gets shorter. With the feature
+//! inline_data, a small directory is inside its inode ([`inline`]), and leaves it when it is full.
 //!
 //! Callers hold the directory's lock: shared for what takes `&Fs`, exclusively for what takes a
 //! handle. Functions that take `&mut InodeData` change the inode in memory; the caller stores it
@@ -10,14 +11,17 @@
 
 pub(crate) mod hash;
 mod htree;
+mod inline;
 mod linear;
 mod read;
 
+pub(crate) use inline::move_out;
 pub(crate) use read::read;
 
 use crate::cache::{Block, BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::{self as inline_data, is_inline};
 use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::map;
@@ -152,14 +156,49 @@ fn append(
     Ok((at, block))
 }
 
-/// Where a name is, other than `.` and `..` of an indexed directory.
-fn find(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<(Arc<Block>, Slot)>> {
-    let blocks = Blocks::of(fs, dir)?;
-    if is_indexed(fs, dir)? {
-        htree::find(&blocks, name)
-    } else {
-        linear::find(&blocks, name)
+/// Where a name is.
+enum Place {
+    Block(Arc<Block>, Slot),
+    Inline(inline::Slot),
+}
+
+impl Place {
+    fn slot(&self) -> Slot {
+        match self {
+            Place::Block(_, slot) => *slot,
+            Place::Inline(place) => place.slot,
+        }
     }
+
+    /// Changes the bytes that the entry is in.
+    fn modify(
+        self,
+        h: &mut Handle<'_>,
+        dir: &mut InodeData,
+        change: impl FnOnce(&mut [u8], Slot),
+    ) -> Result<()> {
+        match self {
+            Place::Block(block, slot) => {
+                h.modify(&block, |bytes| change(bytes, slot));
+                Ok(())
+            }
+            Place::Inline(place) => inline::modify(dir, place, change),
+        }
+    }
+}
+
+/// Where a name is, other than `.` and `..` of an indexed or inline directory.
+fn find(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<Place>> {
+    if is_inline(dir) {
+        return Ok(inline::find(fs, dir, name)?.map(Place::Inline));
+    }
+    let blocks = Blocks::of(fs, dir)?;
+    let found = if is_indexed(fs, dir)? {
+        htree::find(&blocks, name)?
+    } else {
+        linear::find(&blocks, name)?
+    };
+    Ok(found.map(|(block, slot)| Place::Block(block, slot)))
 }
 
 /// Looks a name up. `.` and `..` are found, too.
@@ -173,9 +212,9 @@ pub(crate) fn lookup(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<Fou
     match name {
         b"." => directory(dir.ino),
         b".." => directory(parent(fs, dir)?),
-        _ => Ok(find(fs, dir, name)?.map(|(_, slot)| Found {
-            ino: slot.ino,
-            file_type: type_from_byte(fs, slot.file_type),
+        _ => Ok(find(fs, dir, name)?.map(|place| Found {
+            ino: place.slot().ino,
+            file_type: type_from_byte(fs, place.slot().file_type),
         })),
     }
 }
@@ -200,6 +239,12 @@ pub(crate) fn add(
         ino,
         file_type: type_byte(h.fs(), file_type),
     };
+    if is_inline(dir) {
+        if inline::add(h.fs(), dir, new)? {
+            return Ok(());
+        }
+        inline_data::move_out(h, dir)?;
+    }
     let added = if is_indexed(h.fs(), dir)? {
         htree::add(h, dir, new)
     } else {
@@ -212,37 +257,43 @@ pub(crate) fn add(
     added
 }
 
-/// Takes a name out and returns the inode that was behind it.
+/// Takes a name out and returns the inode that was behind it. The caller stores the directory.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such name.
-pub(crate) fn remove(h: &mut Handle<'_>, dir: &InodeData, name: &[u8]) -> Result<Ino> {
-    let (block, slot) = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
-    h.modify(&block, |bytes| dirent::remove(bytes, slot));
-    Ok(slot.ino)
+pub(crate) fn remove(h: &mut Handle<'_>, dir: &mut InodeData, name: &[u8]) -> Result<Ino> {
+    let place = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
+    let ino = place.slot().ino;
+    place.modify(h, dir, dirent::remove)?;
+    Ok(ino)
 }
 
-/// Lets a name refer to another inode, and returns the one that was behind it.
+/// Lets a name refer to another inode, and returns the one that was behind it. The caller stores the
+/// directory.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such name.
 pub(crate) fn replace(
     h: &mut Handle<'_>,
-    dir: &InodeData,
+    dir: &mut InodeData,
     name: &[u8],
     ino: Ino,
     file_type: FileType,
 ) -> Result<Ino> {
-    let (block, slot) = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
+    let place = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
+    let before = place.slot().ino;
     let file_type = type_byte(h.fs(), file_type);
-    h.modify(&block, |bytes| {
+    place.modify(h, dir, |bytes, slot| {
         dirent::set_target(bytes, slot.at, ino, file_type)
-    });
-    Ok(slot.ino)
+    })?;
+    Ok(before)
 }
 
 /// Whether the directory has no names but `.` and `..`.
 pub(crate) fn is_empty(fs: &Fs, dir: &InodeData) -> Result<bool> {
+    if is_inline(dir) {
+        return inline::is_empty(fs, dir);
+    }
     let blocks = Blocks::of(fs, dir)?;
     if is_indexed(fs, dir)? {
         htree::is_empty(&blocks)
@@ -251,8 +302,14 @@ pub(crate) fn is_empty(fs: &Fs, dir: &InodeData) -> Result<bool> {
     }
 }
 
-/// Gives a new directory, whose map is empty, its first block with `.` and `..`.
+/// Gives a new directory its `.` and `..`: inside the inode where that is where it starts, else in a
+/// first block.
 pub(crate) fn init(h: &mut Handle<'_>, dir: &mut InodeData, parent: Ino) -> Result<()> {
+    if inline_data::start(h.fs(), dir)? {
+        inline::init(dir, parent);
+        return Ok(());
+    }
+    map::init(h.fs(), dir);
     let csum = h.fs().geo.has_csum();
     let dir_type = type_byte(h.fs(), FileType::Directory);
     let (_, block) = append(h, dir, BlockKind::DirLeaf)?;
@@ -285,17 +342,26 @@ fn dotdot(blocks: &Blocks<'_>) -> Result<(Arc<Block>, usize, Ino)> {
 
 /// The directory that `..` names.
 pub(crate) fn parent(fs: &Fs, dir: &InodeData) -> Result<Ino> {
-    let blocks = Blocks::of(fs, dir)?;
-    let (_, _, ino) = dotdot(&blocks)?;
+    let ino = if is_inline(dir) {
+        inline::parent(dir)
+    } else {
+        dotdot(&Blocks::of(fs, dir)?)?.2
+    };
     if ino.0 == 0 || ino.0 > fs.geo.inodes {
-        return Err(blocks.corrupt("inode number of .. out of range"));
+        return Err(Corrupt::new("inode number of .. out of range")
+            .ino(dir.ino)
+            .into());
     }
     Ok(ino)
 }
 
-/// Lets `..` name another directory.
-pub(crate) fn set_parent(h: &mut Handle<'_>, dir: &InodeData, parent: Ino) -> Result<()> {
+/// Lets `..` name another directory. The caller stores the inode.
+pub(crate) fn set_parent(h: &mut Handle<'_>, dir: &mut InodeData, parent: Ino) -> Result<()> {
     let fs = h.fs();
+    if is_inline(dir) {
+        inline::set_parent(dir, parent);
+        return Ok(());
+    }
     let (block, at, _) = dotdot(&Blocks::of(fs, dir)?)?;
     let dir_type = type_byte(fs, FileType::Directory);
     h.modify(&block, |bytes| {

@@ -16,10 +16,11 @@
 
 use super::hash::Hasher;
 use super::htree::{Tree, in_range};
-use super::{Blocks, has_dir_index, is_indexed, parent, type_from_byte};
+use super::{Blocks, has_dir_index, inline, is_indexed, parent, type_from_byte};
 use crate::attr::DirEntry;
 use crate::error::Result;
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::InodeData;
 use crate::ondisk::dirent::{self, Entry};
 use crate::types::{FileBlock, FileType};
@@ -52,14 +53,23 @@ pub(crate) fn read(
             return Ok(());
         }
     }
-    let blocks = Blocks::of(fs, dir)?;
     if from > i64::MAX as u64 {
         return Ok(());
     }
+    if is_inline(dir) {
+        // Where it will be once it has left its inode, that is where it is read now.
+        let (blocks, leaf) = inline::blocks(fs, dir)?;
+        if has_dir_index(fs) {
+            return read_block(&blocks, leaf, from.max(FIRST), each);
+        }
+        return read_leaf(&blocks, &leaf, 0, from.max(FIRST), each).map(|_| ());
+    }
+    let blocks = Blocks::of(fs, dir)?;
     if is_indexed(fs, dir)? {
         read_htree(&blocks, from.max(FIRST), each)
     } else if has_dir_index(fs) && blocks.count == 1 {
-        read_block(&blocks, from.max(FIRST), each)
+        let leaf = blocks.leaf(FileBlock(0))?.bytes();
+        read_block(&blocks, leaf, from.max(FIRST), each)
     } else {
         read_linear(&blocks, from.max(FIRST), each)
     }
@@ -75,24 +85,39 @@ fn read_linear(
     for block in first..blocks.count {
         let start = u64::from(block) << bits;
         let bytes = blocks.leaf(FileBlock(block))?.bytes();
-        // Going through the block from its start finds where the entries are now: the one at `from`
-        // may have joined the one before it.
-        for entry in dirent::entries(&bytes) {
-            let at = start + entry.at as u64;
-            if at < from || entry.ino.0 == 0 || entry.is_dot() {
-                continue;
-            }
-            if !each(show(blocks, &entry, at + entry.rec_len as u64)) {
-                return Ok(());
-            }
+        if !read_leaf(blocks, &bytes, start, from, each)? {
+            return Ok(());
         }
     }
     Ok(())
 }
 
+/// The entries of one block that starts at byte `start`. False when `each` wants no more.
+fn read_leaf(
+    blocks: &Blocks<'_>,
+    bytes: &[u8],
+    start: u64,
+    from: u64,
+    each: &mut dyn FnMut(DirEntry<'_>) -> bool,
+) -> Result<bool> {
+    // Going through the block from its start finds where the entries are now: the one at `from` may
+    // have joined the one before it.
+    for entry in dirent::entries(bytes) {
+        let at = start + entry.at as u64;
+        if at < from || entry.ino.0 == 0 || entry.is_dot() {
+            continue;
+        }
+        if !each(show(blocks, &entry, at + entry.rec_len as u64)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// A directory that may yet become an htree: in the order that it will have then.
 fn read_block(
     blocks: &Blocks<'_>,
+    leaf: Arc<Vec<u8>>,
     from: u64,
     each: &mut dyn FnMut(DirEntry<'_>) -> bool,
 ) -> Result<()> {
@@ -101,7 +126,7 @@ fn read_block(
         return Err(blocks.corrupt("superblock: unknown hash"));
     };
     let mut batch = Batch::new(blocks, hasher, from);
-    batch.take_leaf(FileBlock(0), 0, None)?;
+    batch.take_leaf(leaf, 0, None)?;
     batch.give(None, each)?;
     Ok(())
 }
@@ -119,7 +144,7 @@ fn read_htree(
         if high.is_some_and(|high| high < low) {
             return Err(blocks.corrupt("htree: hashes out of order"));
         }
-        batch.take_leaf(path.leaf(), low, high)?;
+        batch.take_leaf(blocks.leaf(path.leaf())?.bytes(), low, high)?;
         if !batch.give(high, each)? || !path.advance(blocks)? {
             return Ok(());
         }
@@ -201,8 +226,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes in the names of a leaf whose hashes are between `low` and `high`.
-    fn take_leaf(&mut self, at: FileBlock, low: u32, high: Option<u32>) -> Result<()> {
-        let bytes = self.blocks.leaf(at)?.bytes();
+    fn take_leaf(&mut self, bytes: Arc<Vec<u8>>, low: u32, high: Option<u32>) -> Result<()> {
         let sorted = LAST.take().filter(|last| {
             std::ptr::eq(last.leaf.as_ptr(), Arc::as_ptr(&bytes)) && last.hasher == self.hasher
         });

@@ -1,28 +1,36 @@
-//! Sealing a transaction, writing it to the log, and bringing it home.
+//! Sealing a transaction and writing it.
 
+use super::home::{Unlogged, write_home, write_unlogged};
 use super::{Failure, Freed, Pending, Running};
 use crate::cache::{Block, BlockKind};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::options::Durability;
 use crate::types::{BlockNo, TxnId};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Bytes of committed blocks that wait in memory for their checkpoint at most.
 const PENDING_BYTES: usize = 24 << 20;
-/// The largest single write of a checkpoint, in bytes.
-const WRITE_BYTES: usize = 1 << 20;
 
 /// A transaction that no operation can change any more.
 struct Sealed {
     tid: TxnId,
-    blocks: Vec<(BlockNo, Arc<Vec<u8>>, Arc<Block>)>,
+    blocks: Vec<SealedBlock>,
     freed: Vec<Freed>,
     revoked: Vec<BlockNo>,
     /// What the transaction maps was handed over before this mark.
     data: u64,
+}
+
+/// A block as the transaction leaves it.
+struct SealedBlock {
+    no: BlockNo,
+    bytes: Arc<Vec<u8>>,
+    kind: BlockKind,
+    /// First written in this transaction: nothing on disk refers to it yet.
+    fresh: bool,
+    block: Arc<Block>,
 }
 
 /// The commit thread: commits when asked, and every `commit_interval`. Ends when told to stop.
@@ -109,7 +117,10 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     }
     // After a failure too: the device does not have these blocks, and the cache must not lose them.
     if logged || written.is_err() {
-        for (no, bytes, block) in sealed.blocks {
+        for SealedBlock {
+            no, bytes, block, ..
+        } in sealed.blocks
+        {
             let _block = block;
             pending.insert(no, Pending { bytes, _block });
         }
@@ -130,26 +141,24 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
 fn write(fs: &Fs, sealed: &Sealed) -> Result<()> {
     let journal = &fs.journal;
     let barriers = fs.options.durability == Durability::Power;
+    let Some(log) = &journal.log else {
+        let blocks = sealed.blocks.iter().map(|sealed| Unlogged {
+            no: sealed.no,
+            bytes: &sealed.bytes,
+            kind: sealed.kind,
+            fresh: sealed.fresh,
+        });
+        return write_unlogged(fs, blocks.collect());
+    };
     let images: Vec<(BlockNo, Arc<Vec<u8>>)> = sealed
         .blocks
         .iter()
-        .map(|(no, bytes, _)| (*no, bytes.clone()))
+        .map(|sealed| (sealed.no, sealed.bytes.clone()))
         .collect();
-    if let Some(log) = &journal.log {
-        if log.blocks_needed(images.len(), sealed.revoked.len()) > log.free_blocks() {
-            write_home(fs)?;
-        }
-        log.write(sealed.tid, &images, &sealed.revoked, barriers)
-    } else {
-        let mut sorted: Vec<_> = sealed
-            .blocks
-            .iter()
-            .map(|(no, bytes, _)| (*no, bytes))
-            .collect();
-        sorted.sort_by_key(|(no, _)| *no);
-        write_blocks(fs, sorted.into_iter())?;
-        if barriers { fs.flush() } else { Ok(()) }
+    if log.blocks_needed(images.len(), sealed.revoked.len()) > log.free_blocks() {
+        write_home(fs)?;
     }
+    log.write(sealed.tid, &images, &sealed.revoked, barriers)
 }
 
 /// Ends the running transaction and starts the next. `None` when nothing changed.
@@ -201,8 +210,15 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
             Arc::make_mut(&mut inner.bytes).as_mut_slice(),
         );
         let bytes = inner.bytes.clone();
+        let fresh = std::mem::take(&mut inner.fresh);
         drop(inner);
-        sealed.push((block.no, bytes, block));
+        sealed.push(SealedBlock {
+            no: block.no,
+            bytes,
+            kind,
+            fresh,
+            block,
+        });
     }
     Ok(Some(Sealed {
         tid: running.tid,
@@ -211,66 +227,6 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
         revoked: running.revoked.into_iter().collect(),
         data: fs.data.mark(),
     }))
-}
-
-/// Writes every committed block to its place, and empties the log. Only the commit thread does this,
-/// so no commit happens meanwhile.
-pub(crate) fn write_home(fs: &Fs) -> Result<()> {
-    let journal = &fs.journal;
-    let pending: BTreeMap<BlockNo, Pending> = std::mem::take(&mut *journal.pending.lock());
-    let committed = journal.committed();
-    let barriers = fs.options.durability == Durability::Power;
-    let written = write_blocks(
-        fs,
-        pending.iter().map(|(no, pending)| (*no, &pending.bytes)),
-    )
-    .and_then(|()| {
-        if barriers && !pending.is_empty() {
-            fs.flush()
-        } else {
-            Ok(())
-        }
-    })
-    .and_then(|()| match &journal.log {
-        Some(log) => log.checkpointed_through(committed, barriers),
-        None => Ok(()),
-    });
-    if written.is_err() {
-        // The log still has them, and the cache must not lose them.
-        journal.pending.lock().extend(pending);
-    }
-    written
-}
-
-/// Writes blocks to their places, neighbours in one write. Ascending order is the caller's.
-fn write_blocks<'a>(
-    fs: &Fs,
-    blocks: impl Iterator<Item = (BlockNo, &'a Arc<Vec<u8>>)>,
-) -> Result<()> {
-    let mut buffer: Vec<u8> = Vec::new();
-    let mut start = BlockNo(0);
-    let mut next = BlockNo(0);
-    let write = |start: BlockNo, buffer: &[u8]| {
-        fs.dev
-            .write_at(buffer, fs.geo.offset(start))
-            .map_err(|e| Error::io(format!("writing metadata at block {start}"), e))
-    };
-    for (no, bytes) in blocks {
-        if !buffer.is_empty() && (no != next || buffer.len() >= WRITE_BYTES) {
-            write(start, &buffer)?;
-            buffer.clear();
-        }
-        if buffer.is_empty() {
-            start = no;
-        }
-        buffer.extend_from_slice(bytes);
-        next = BlockNo(no.0 + 1);
-    }
-    if buffer.is_empty() {
-        Ok(())
-    } else {
-        write(start, &buffer)
-    }
 }
 
 impl Fs {

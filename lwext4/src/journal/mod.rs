@@ -2,7 +2,7 @@
 //! not at all.
 //!
 //! - [`Handle`]: one operation's part of the running transaction (`transaction.rs`);
-//! - sealing, writing and checkpointing a transaction (`commit.rs`);
+//! - sealing and writing a transaction (`commit.rs`), bringing it to its places (`home.rs`);
 //! - the log on disk (`file.rs`, `log.rs`) and its replay (`walk.rs`, `recovery.rs`,
 //!   `overlay.rs`, `fast_commit.rs`).
 
@@ -10,6 +10,7 @@ mod append;
 mod commit;
 mod fast_commit;
 pub(crate) mod file;
+mod home;
 pub(crate) mod log;
 pub(crate) mod overlay;
 pub(crate) mod recovery;
@@ -18,7 +19,8 @@ mod tests;
 mod transaction;
 mod walk;
 
-pub(crate) use commit::{abort, commit, commit_loop, write_home};
+pub(crate) use commit::{abort, commit, commit_loop};
+pub(crate) use home::write_home;
 pub(crate) use transaction::{Credits, Handle};
 
 use crate::cache::Block;

@@ -361,6 +361,15 @@ pub fn verify_leaf(block: &[u8], seed: Option<u32>, inodes: u32) -> Result<(), &
             return Err("directory block checksum");
         }
     }
+    verify_records(block, inodes)
+}
+
+/// Checks that records cover all of `block` (which may be empty, or a part of an inode), that inode
+/// numbers are at most `inodes`, and that names can be names.
+///
+/// # Errors
+/// What is wrong.
+pub fn verify_records(block: &[u8], inodes: u32) -> Result<(), &'static str> {
     let mut at = 0;
     while at < block.len() {
         let Some(header) = Header::at(block, at) else {

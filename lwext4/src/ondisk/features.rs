@@ -204,11 +204,7 @@ pub const TABLE: &[Feature] = &[
     incompat("meta_bg", Incompat::META_BG, ReadWrite),
     incompat("extent", Incompat::EXTENTS, ReadWrite),
     incompat("64bit", Incompat::BIT64, ReadWrite),
-    incompat(
-        "mmp",
-        Incompat::MMP,
-        ReadOnly("multiple-mount protection is not kept up"),
-    ),
+    incompat("mmp", Incompat::MMP, ReadWrite),
     incompat("flex_bg", Incompat::FLEX_BG, ReadWrite),
     incompat(
         "ea_inode",
@@ -218,11 +214,7 @@ pub const TABLE: &[Feature] = &[
     incompat("dirdata", Incompat::DIRDATA, NEVER),
     incompat("metadata_csum_seed", Incompat::CSUM_SEED, ReadWrite),
     incompat("large_dir", Incompat::LARGEDIR, ReadWrite),
-    incompat(
-        "inline_data",
-        Incompat::INLINE_DATA,
-        Refused("data inside inodes is not handled"),
-    ),
+    incompat("inline_data", Incompat::INLINE_DATA, ReadWrite),
     incompat(
         "encrypt",
         Incompat::ENCRYPT,
@@ -241,16 +233,8 @@ pub const TABLE: &[Feature] = &[
     ro_compat("dir_nlink", RoCompat::DIR_NLINK, ReadWrite),
     ro_compat("extra_isize", RoCompat::EXTRA_ISIZE, ReadWrite),
     ro_compat("snapshot_bitmap", RoCompat::HAS_SNAPSHOT, NEVER),
-    ro_compat(
-        "quota",
-        RoCompat::QUOTA,
-        ReadOnly("quota usage is not kept up"),
-    ),
-    ro_compat(
-        "bigalloc",
-        RoCompat::BIGALLOC,
-        ReadOnly("clusters are not allocated"),
-    ),
+    ro_compat("quota", RoCompat::QUOTA, ReadWrite),
+    ro_compat("bigalloc", RoCompat::BIGALLOC, ReadWrite),
     ro_compat("metadata_csum", RoCompat::METADATA_CSUM, ReadWrite),
     ro_compat("replica", RoCompat::REPLICA, NEVER),
     ro_compat(
@@ -258,21 +242,13 @@ pub const TABLE: &[Feature] = &[
         RoCompat::READONLY,
         ReadOnly("the image is marked read-only"),
     ),
-    ro_compat(
-        "project",
-        RoCompat::PROJECT,
-        ReadOnly("project quota is not kept up"),
-    ),
+    ro_compat("project", RoCompat::PROJECT, ReadWrite),
     ro_compat(
         "shared_blocks",
         RoCompat::SHARED_BLOCKS,
         ReadOnly("files share blocks"),
     ),
-    ro_compat(
-        "verity",
-        RoCompat::VERITY,
-        ReadOnly("verity files are not protected"),
-    ),
+    ro_compat("verity", RoCompat::VERITY, ReadWrite),
     ro_compat("orphan_present", RoCompat::ORPHAN_PRESENT, ReadWrite),
 ];
 

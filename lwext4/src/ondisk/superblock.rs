@@ -395,6 +395,15 @@ impl Superblock {
         (size as u32).put(&mut self.bytes[..], 0x14C);
     }
 
+    /// The inodes of the quota files of users, groups and projects; 0: none.
+    pub fn quota_inums(&self) -> [u32; 3] {
+        [
+            self.usr_quota_inum(),
+            self.grp_quota_inum(),
+            self.prj_quota_inum(),
+        ]
+    }
+
     /// What metadata checksums start with: the stored seed, or the CRC-32C of the UUID.
     pub fn checksum_seed(&self) -> u32 {
         if self.features().incompat.contains(Incompat::CSUM_SEED) {

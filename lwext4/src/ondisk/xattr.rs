@@ -7,10 +7,12 @@
 //! Source: kernel documentation, ext4 "Extended Attributes".
 
 mod name;
+mod tail;
 #[cfg(test)]
 mod tests;
 
 pub use name::{Name, index};
+pub use tail::{set_tail, tail, tail_room};
 
 use super::Le;
 use super::checksum::crc32c;

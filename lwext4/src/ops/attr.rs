@@ -2,7 +2,7 @@
 
 use crate::attr::{Attr, SetAttr};
 use crate::error::{Error, Result};
-use crate::file::clear_suid;
+use crate::file::{check_not_verity, clear_suid};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
@@ -20,6 +20,7 @@ impl Fs {
             {
                 let data = inode.data.read();
                 check_changeable(&data, set)?;
+                check_not_verity(&data)?;
                 if data.raw.flags().contains(InodeFlags::APPEND) {
                     return Err(Error::NotPermitted("the file is append-only"));
                 }
@@ -35,7 +36,6 @@ impl Fs {
             let mut h = self.begin(Credits::INODE)?;
             let mut data = inode.data.write();
             check_changeable(&data, set)?;
-            // The mode first: it alone can fail, for want of a block for the ACL.
             let changed = apply(&mut h, &mut data, set, now)
                 .and_then(|()| h.store_synced(&inode, &mut data, false));
             h.finish_with(&mut data, changed)?;
@@ -96,6 +96,13 @@ fn check_changeable(data: &InodeData, set: &SetAttr) -> Result<()> {
 
 fn apply(h: &mut Handle<'_>, data: &mut InodeData, set: &SetAttr, now: Timestamp) -> Result<()> {
     let mut changed = set.size.is_some();
+    // First what can fail for want of space, for quota and for the ACL.
+    if set.uid.is_some() || set.gid.is_some() {
+        data.raw.set_uid(set.uid.unwrap_or(data.raw.uid()));
+        data.raw.set_gid(set.gid.unwrap_or(data.raw.gid()));
+        h.prepare_charge(&data.raw)?;
+        changed = true;
+    }
     if let Some(perm) = set.perm {
         if data.raw.file_type() == Some(FileType::Symlink) {
             let mode = data.raw.mode() & 0xF000 | perm & 0o7777;
@@ -107,14 +114,6 @@ fn apply(h: &mut Handle<'_>, data: &mut InodeData, set: &SetAttr, now: Timestamp
     }
     if set.kill_suid && set.perm.is_none() {
         clear_suid(data, set.kill_sgid);
-        changed = true;
-    }
-    if let Some(uid) = set.uid {
-        data.raw.set_uid(uid);
-        changed = true;
-    }
-    if let Some(gid) = set.gid {
-        data.raw.set_gid(gid);
         changed = true;
     }
     if let Some(atime) = set.atime {

@@ -6,9 +6,10 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::{Inode, InodeData, LINK_MAX};
 use crate::journal::{Credits, Handle};
+use crate::ondisk::features::RoCompat;
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::types::{FileBlock, FileType, Ino, Timestamp};
-use crate::{dir, map, xattr};
+use crate::{dir, inline, map, xattr};
 use parking_lot::RwLockWriteGuard;
 use std::sync::Arc;
 
@@ -90,7 +91,6 @@ impl Fs {
         let mut child = inode.data.write();
         let made = self
             .fill_inode(h, &dir, &mut child, new, target)
-            .and_then(|()| xattr::inherit_acl(h, &dir, &mut child, new.umask))
             .and_then(|()| dir::add(h, &mut dir, name, child.ino, new.file_type));
         if let Err(error) = made {
             // The directory may have grown by a block, which it keeps.
@@ -110,8 +110,27 @@ impl Fs {
         })
     }
 
-    /// Takes an inode and gives it its attributes.
-    pub(crate) fn make_inode(
+    /// Takes an inode and gives it its attributes. A setgid directory gives its group, and its bit to
+    /// directories.
+    pub(super) fn make_inode(
+        &self,
+        h: &mut Handle<'_>,
+        dir: &InodeData,
+        new: &NewFile,
+        now: Timestamp,
+    ) -> Result<Arc<Inode>> {
+        let mut new = *new;
+        if dir.raw.mode() & 0o2000 != 0 {
+            new.gid = dir.raw.gid();
+            if new.file_type == FileType::Directory {
+                new.perm |= 0o2000;
+            }
+        }
+        self.make_exact(h, dir, &new, now)
+    }
+
+    /// Takes an inode and gives it these attributes, and of its directory's only the flags that pass on.
+    pub(crate) fn make_exact(
         &self,
         h: &mut Handle<'_>,
         dir: &InodeData,
@@ -119,20 +138,11 @@ impl Fs {
         now: Timestamp,
     ) -> Result<Arc<Inode>> {
         let is_dir = new.file_type == FileType::Directory;
-        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
         let extra = self.geo.want_extra_isize;
         let mut raw = RawInode::new(usize::from(self.geo.inode_size), extra);
-        let mut perm = new.perm & 0o7777;
-        let mut gid = new.gid;
-        if dir.raw.mode() & 0o2000 != 0 {
-            gid = dir.raw.gid();
-            if is_dir {
-                perm |= 0o2000;
-            }
-        }
-        raw.set_mode(new.file_type.mode_bits() | perm);
+        raw.set_mode(new.file_type.mode_bits() | new.perm & 0o7777);
         raw.set_uid(new.uid);
-        raw.set_gid(gid);
+        raw.set_gid(new.gid);
         raw.set_links_count(if is_dir { 2 } else { 1 });
         raw.set_generation(self.generations.next());
         raw.set_atime(now);
@@ -141,7 +151,8 @@ impl Fs {
         raw.set_crtime(now);
         let is_regular = new.file_type == FileType::Regular;
         let mut flags = Fs::inherited_flags(&dir.raw, is_dir, is_regular);
-        if dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
+        let projects = self.geo.features.ro_compat.contains(RoCompat::PROJECT);
+        if projects && dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
             raw.set_projid(dir.raw.projid());
         }
         if !is_dir && !is_regular {
@@ -154,11 +165,29 @@ impl Fs {
             }
             _ => {}
         }
+        h.prepare_charge(&raw)?;
+        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
         self.new_inode(ino, raw)
     }
 
+    /// Gives a new symbolic link its target.
+    pub(crate) fn fill_symlink(
+        &self,
+        h: &mut Handle<'_>,
+        child: &mut InodeData,
+        target: &[u8],
+    ) -> Result<()> {
+        child.raw.set_size(target.len() as u64);
+        if target.len() < child.raw.block().len() {
+            child.raw.block_mut()[..target.len()].copy_from_slice(target);
+            return Ok(());
+        }
+        map::init(self, child);
+        self.write_first_block(h, child, target)
+    }
+
     /// Gives a new inode its map and content.
-    pub(crate) fn fill_inode(
+    fn fill_inode(
         &self,
         h: &mut Handle<'_>,
         dir: &InodeData,
@@ -166,34 +195,21 @@ impl Fs {
         new: &NewFile,
         target: Option<&[u8]>,
     ) -> Result<()> {
-        match (new.file_type, target) {
-            (FileType::Symlink, Some(target)) => {
-                child.raw.set_size(target.len() as u64);
-                if target.len() < child.raw.block().len() {
-                    child.raw.block_mut()[..target.len()].copy_from_slice(target);
-                    return Ok(());
-                }
-                map::init(self, child);
-                let goal = map::goal(self, child, FileBlock(0))?;
-                let (phys, _) = self.alloc.alloc_blocks(h, goal, 1)?;
-                let mut block = vec![0; self.geo.block_size as usize];
-                block[..target.len()].copy_from_slice(target);
-                let mapped = self
-                    .write_data(self.geo.offset(phys), &block)
-                    .and_then(|()| map::insert(h, child, FileBlock(0), phys, 1, false));
-                if mapped.is_err() {
-                    self.alloc.free_blocks(h, phys, 1, false)?;
-                }
-                return mapped;
-            }
-            (FileType::Regular, _) => map::init(self, child),
-            (FileType::Directory, _) => {
-                map::init(self, child);
-                dir::init(h, child, dir.ino)?;
-            }
-            _ => {}
+        if let Some(target) = target {
+            return self.fill_symlink(h, child, target);
         }
-        Ok(())
+        // ACLs first: data may be inside the inode beside them, and give way where there is no room.
+        xattr::inherit_acl(h, dir, child, new.umask)?;
+        match new.file_type {
+            FileType::Regular => {
+                if !inline::start(self, child)? {
+                    map::init(self, child);
+                }
+                Ok(())
+            }
+            FileType::Directory => dir::init(h, child, dir.ino),
+            _ => Ok(()),
+        }
     }
 
     /// Undoes the making of an inode that got no name.

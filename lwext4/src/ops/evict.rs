@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::ondisk::inode::InodeFlags;
@@ -11,14 +12,15 @@ use crate::{map, xattr};
 impl InodeData {
     /// Whether a symbolic link's target is in the inode itself.
     pub fn is_fast_symlink(&self, fs: &Fs) -> bool {
-        if self.raw.flags().contains(InodeFlags::EXTENTS) {
+        let elsewhere = InodeFlags::EXTENTS | InodeFlags::INLINE_DATA;
+        if self.raw.flags().intersects(elsewhere) {
             return false;
         }
         // Old images: a link without blocks of its own, apart from attributes.
         let own = if self.raw.file_acl() == 0 {
             0
         } else {
-            u64::from(fs.geo.block_size / 512)
+            u64::from(fs.geo.block_size / 512) << fs.geo.cluster_bits
         };
         self.raw.size() < 60 && self.raw.sectors(fs.geo.block_size) <= own
     }
@@ -26,9 +28,8 @@ impl InodeData {
     /// Whether `i_block` maps blocks.
     pub fn maps_blocks(&self, fs: &Fs) -> bool {
         match self.raw.file_type() {
-            Some(FileType::Regular | FileType::Directory) => {
-                !self.raw.flags().contains(InodeFlags::INLINE_DATA)
-            }
+            _ if is_inline(&self.raw) => false,
+            Some(FileType::Regular | FileType::Directory) => true,
             Some(FileType::Symlink) => !self.is_fast_symlink(fs),
             _ => false,
         }

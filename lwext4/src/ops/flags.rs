@@ -101,17 +101,20 @@ impl Fs {
     ) -> Result<()> {
         self.check_writable()?;
         let inode = self.inode(ino)?;
-        let mut h = self.begin(Credits::INODE)?;
-        let mut data = inode.data.write();
-        let before = data.raw.clone();
-        let changed = change(&mut data).and_then(|()| {
-            if data.raw == before {
-                return Ok(());
-            }
-            data.touch(self.now(), false);
-            h.store_synced(&inode, &mut data, false)
-        });
-        h.finish_with(&mut data, changed)
+        self.retry_on_full(|| {
+            let mut h = self.begin(Credits::INODE)?;
+            let mut data = inode.data.write();
+            let before = data.raw.clone();
+            let changed = change(&mut data).and_then(|()| {
+                if data.raw == before {
+                    return Ok(());
+                }
+                h.prepare_charge(&data.raw)?;
+                data.touch(self.now(), false);
+                h.store_synced(&inode, &mut data, false)
+            });
+            h.finish_with(&mut data, changed)
+        })
     }
 
     /// Sets the access time to `now` if it is not younger than the last change of the file, or a day

@@ -105,10 +105,10 @@ impl Fs {
         if links == 1 && many {
             return Ok(());
         }
-        if links >= LINK_MAX - 1 {
-            if !many {
-                return Err(Error::TooManyLinks);
-            }
+        if !many && links >= LINK_MAX {
+            return Err(Error::TooManyLinks);
+        }
+        if many && links >= LINK_MAX - 1 {
             dir.raw.set_links_count(1);
         } else {
             dir.raw.set_links_count(links + 1);
@@ -119,7 +119,7 @@ impl Fs {
     /// Fails when one more subdirectory cannot be counted.
     pub(crate) fn check_subdir_link(&self, dir: &InodeData) -> Result<()> {
         let many = self.geo.features.ro_compat.contains(RoCompat::DIR_NLINK);
-        if !many && dir.raw.links_count() >= LINK_MAX - 1 {
+        if !many && dir.raw.links_count() >= LINK_MAX {
             Err(Error::TooManyLinks)
         } else {
             Ok(())

@@ -5,7 +5,7 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::Handle;
-use crate::ondisk::features::Compat;
+use crate::ondisk::features::{Bit, Compat};
 use crate::ondisk::xattr::{Entry, Name, Table, Value, area_room, block_room, index, write_area};
 use crate::types::Ino;
 
@@ -206,9 +206,7 @@ impl Attrs {
 
     /// Puts the attributes back where they changed. When that fails, the inode is as before.
     pub(crate) fn store(mut self, h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
-        if !h.fs().geo.features.compat.contains(Compat::EXT_ATTR) {
-            announce(h.fs());
-        }
+        h.fs().announce(Bit::Compat(Compat::EXT_ATTR));
         if self.outside.changed {
             self.outside
                 .attrs
@@ -220,20 +218,6 @@ impl Attrs {
         }
         Ok(())
     }
-}
-
-/// Says in the superblock, with the next commit, that the image has attributes. The oldest revision
-/// has no place to say so.
-fn announce(fs: &Fs) {
-    let mut sb = fs.sb.lock();
-    let mut features = sb.features();
-    if sb.rev_level() == 0 {
-        sb.set_rev_level(1);
-        sb.set_first_ino(11);
-        sb.set_inode_size(128);
-    }
-    features.compat |= Compat::EXT_ATTR;
-    sb.set_features(features);
 }
 
 /// Which of `spaces` (multiples of 4) to take so that their sum is the largest up to `room`.

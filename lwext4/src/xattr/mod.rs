@@ -14,6 +14,7 @@ use crate::acl;
 use crate::attr::SetXattrMode;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::{self, is_inline};
 use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::ondisk::features::Incompat;
@@ -56,14 +57,38 @@ pub(crate) fn set(
     if is_acl(name) {
         return acl::set(h, inode, name.index, value);
     }
-    let mut attrs = Attrs::load(h.fs(), inode)?;
+    let attrs = Attrs::load(h.fs(), inode)?;
     match (attrs.get(name), mode) {
         (Some(_), SetXattrMode::Create) => return Err(Error::Exists),
         (None, SetXattrMode::Replace) => return Err(Error::NoAttribute),
         (Some(Value::Here(old)), _) if old == value => return Ok(()),
         _ => {}
     }
-    attrs.put(name, value)?;
+    store(h, inode, name, value)
+}
+
+/// Stores attribute `name`, as [`Attrs::put`] does. Where there is no room, data inside the inode moves
+/// out.
+///
+/// # Errors
+/// As [`Attrs::put`].
+pub(crate) fn store(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    name: Name<'_>,
+    value: &[u8],
+) -> Result<()> {
+    let mut attrs = Attrs::load(h.fs(), inode)?;
+    match attrs.put(name, value) {
+        Err(Error::NoSpace) if is_inline(inode) => {
+            inline::move_out(h, inode)?;
+            // Moved for good, whether or not that was enough.
+            h.store(inode)?;
+            attrs = Attrs::load(h.fs(), inode)?;
+            attrs.put(name, value)?;
+        }
+        put => put?,
+    }
     attrs.store(h, inode)
 }
 
@@ -192,7 +217,7 @@ fn each<R>(
 }
 
 /// The inode's room for attributes. An inode whose extra part has no size has none.
-fn area(inode: &InodeData) -> &[u8] {
+pub(crate) fn area(inode: &InodeData) -> &[u8] {
     if inode.extra_isize() == 0 {
         &[]
     } else {

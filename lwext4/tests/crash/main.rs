@@ -16,6 +16,7 @@ mod operations;
 mod power;
 mod random;
 mod tools;
+mod unlogged;
 mod workload;
 
 /// Whether to take the time for everything.

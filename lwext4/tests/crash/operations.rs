@@ -292,9 +292,9 @@ impl Workload<'_> {
             _ => FallocateMode::ZeroRange { keep_size },
         };
         let started = self.clock.now();
-        let allocated = self
-            .volume
-            .fallocate(self.ino(id), at as u64, len as u64, mode);
+        let allocated =
+            self.volume
+                .fallocate(self.ino(id), at as u64, len as u64, mode, WriteMode::Plain);
         // Files without extents have no unwritten blocks.
         if matches!(allocated, Err(Error::NotSupported(_))) {
             return Ok(());
@@ -396,8 +396,13 @@ impl Workload<'_> {
             if how == Scatter::Written {
                 self.volume.write(ino, at, &[1], WriteMode::Writeback)?;
             } else {
-                self.volume
-                    .fallocate(ino, at, 1, FallocateMode::Allocate { keep_size })?;
+                self.volume.fallocate(
+                    ino,
+                    at,
+                    1,
+                    FallocateMode::Allocate { keep_size },
+                    WriteMode::Plain,
+                )?;
             }
         }
         if let (false, Kind::File(content)) = (keep_size, &mut self.tree.change(id).kind) {
