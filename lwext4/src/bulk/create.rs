@@ -4,6 +4,7 @@ use super::data::check_content;
 use super::{Bulk, Content, Node};
 use crate::attr::{NewFile, SetXattrMode};
 use crate::error::{Error, Result};
+use crate::inline::is_inline;
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::ops::{check_may_add, check_not_dots, check_symlink_target};
@@ -116,7 +117,9 @@ impl Bulk<'_> {
         if times == ParentTimes::Touch {
             dir.touch(fs.now(), true);
         }
-        if times == ParentTimes::Touch || is_dir || (dir.raw.size(), dir.raw.flags()) != before {
+        // Entries may be inside the directory's inode.
+        let changed = is_inline(&dir.raw) || (dir.raw.size(), dir.raw.flags()) != before;
+        if times == ParentTimes::Touch || is_dir || changed {
             h.store_synced(parent_inode, &mut dir, true)?;
         } else {
             h.note_synced(parent_inode, true);
