@@ -7,7 +7,8 @@ use crate::cli::Fill;
 use crate::failure::Result;
 use lwext4::{Error, FormatOptions, MemDevice, format};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::collections::hash_map::Entry as Slot;
+use std::hash::{BuildHasher, RandomState};
 
 /// Room for extended attributes in an inode of 256 bytes.
 const INODE_ROOM: u64 = 92;
@@ -59,9 +60,7 @@ struct Sum {
 
 impl Sum {
     fn key(&self, path: &[u8]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        path.hash(&mut hasher);
-        hasher.finish()
+        self.hasher.hash_one(path)
     }
 
     fn add(&mut self, entry: &Entry) {
@@ -111,8 +110,8 @@ impl Sum {
             return false;
         };
         let key = self.key(parent);
-        if !self.dirs.contains_key(&key) {
-            self.dirs.insert(key, 0);
+        if let Slot::Vacant(slot) = self.dirs.entry(key) {
+            slot.insert(0);
             self.add_name(parent);
         }
         let bytes = (8 + name.len() as u64).next_multiple_of(4);
