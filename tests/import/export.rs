@@ -47,7 +47,7 @@ fn there_and_back() {
     });
     assert_same(&wanted, &found, "an export, extracted by GNU tar");
     // The same image gives the same tar.
-    let second = run(&mut command(
+    let second = run(command(
         "sh",
         [
             "-c",

@@ -180,13 +180,11 @@ fn every_prefix_and_every_flipped_bit_ends_well() {
             bytes[at] ^= 1 << (rng & 7);
             // A header with its checksum set right again gets further.
             let start = at / 512 * 512;
-            if let Some(block) = bytes
-                .get_mut(start..start + 512)
-                .and_then(|b| <&mut [u8; 512]>::try_from(b).ok())
+            let block = bytes.get_mut(start..start + 512);
+            if let Some(block) = block.and_then(|b| <&mut [u8; 512]>::try_from(b).ok())
+                && block[257..262] == *b"ustar"
             {
-                if block[257..262] == *b"ustar" {
-                    seal(block);
-                }
+                seal(block);
             }
         }
         std::fs::write(&source, bytes).unwrap();
