@@ -263,7 +263,7 @@ fn a_root_file_system() {
                 ["-q", "-F", "-t", "ext4", "-N", "30000", "-O", features],
             )
             .arg(&image)
-            .arg("512M"),
+            .arg("2G"),
         );
         if !made.status.success() {
             continue; // this mke2fs does not know it
