@@ -67,6 +67,14 @@ impl Failure {
         self
     }
 
+    /// Says that `done` entries are in the image all the same.
+    #[must_use]
+    pub fn after(mut self, done: u64) -> Failure {
+        self.what
+            .push_str(&format!(" (the {done} entries before it are in)"));
+        self
+    }
+
     /// Sets the exit code.
     #[must_use]
     pub fn with_exit_code(mut self, exit_code: u8) -> Failure {

@@ -10,8 +10,11 @@ mod diff;
 mod doctor;
 mod du;
 mod edit;
+mod export;
 mod find;
+mod fresh;
 mod generate;
+mod import;
 mod info;
 mod ln;
 mod ls;
@@ -57,6 +60,8 @@ pub fn run(command: Command) -> Result<u8> {
         Command::Edit(args) => edit::run(&args),
         Command::Diff(args) => on_a_deep_stack(move || diff::run(&args)),
         Command::Map(args) => map::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Generate(args) => generate::run(&args),
     }?;

@@ -22,6 +22,17 @@ pub enum Place {
     Partition(u32),
 }
 
+impl Place {
+    /// By what options of a command say, of which there is one at most.
+    pub fn of(offset: Option<u64>, partition: Option<u32>) -> Place {
+        match (offset, partition) {
+            (Some(offset), _) => Place::Offset(offset),
+            (None, Some(number)) => Place::Partition(number),
+            (None, None) => Place::Whole,
+        }
+    }
+}
+
 /// Flags of the mount itself, which the kernel applies.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct MountFlags {
