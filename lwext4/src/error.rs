@@ -180,6 +180,7 @@ impl Error {
             Error::NotPermitted(_) => 1, // EPERM
             Error::NotFound => 2,        // ENOENT
             // A full host disk under a sparse image is the writer's ENOSPC (or EDQUOT).
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::Unsupported => 95, // EOPNOTSUPP
             Error::Io { source, .. } => {
                 source
                     .raw_os_error()

@@ -205,6 +205,13 @@ impl Geometry {
         left.min(u64::from(self.blocks_per_group)) as u32
     }
 
+    /// Blocks of a group's inode table.
+    pub fn table_blocks(&self) -> u32 {
+        // Both factors have 16 bits, but for inodes per group with large blocks.
+        (u64::from(self.inodes_per_group) * u64::from(self.inode_size) / u64::from(self.block_size))
+            as u32
+    }
+
     /// The group of an inode, and the inode's number in it, from 0.
     pub fn inode_place(&self, ino: Ino) -> Result<(GroupNo, u32)> {
         if ino.0 == 0 || ino.0 > self.inodes {
@@ -244,6 +251,8 @@ pub(crate) struct Fs {
     pub sb: Mutex<Superblock>,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
+    /// Set when the device turned out not to take space back.
+    pub keeps_space: AtomicBool,
 }
 
 impl Fs {

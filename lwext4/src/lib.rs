@@ -8,6 +8,7 @@ mod cache;
 pub mod check;
 pub mod device;
 mod dir;
+mod discard;
 pub mod error;
 mod file;
 pub mod format;

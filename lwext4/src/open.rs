@@ -102,6 +102,7 @@ fn new_fs(
         renames: Mutex::new(()),
         sb: Mutex::new(sb),
         aborted: AtomicBool::new(false),
+        keeps_space: AtomicBool::new(false),
         dev,
         options,
         geo,

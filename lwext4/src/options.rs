@@ -39,6 +39,8 @@ pub struct OpenOptions {
     pub cache_bytes: usize,
     /// The longest that a change waits for its commit.
     pub commit_interval: Duration,
+    /// Give freed space back to the host, once the transaction that freed it is on disk.
+    pub discard: bool,
 }
 
 impl Default for OpenOptions {
@@ -50,6 +52,7 @@ impl Default for OpenOptions {
             fsync: FsyncMode::default(),
             cache_bytes: 16 << 20,
             commit_interval: Duration::from_secs(5),
+            discard: false,
         }
     }
 }

@@ -243,6 +243,16 @@ impl Volume {
         self.fs.removexattr(ino, name)
     }
 
+    /// Gives free space in the `len` bytes from byte `start` of the image on back to the host, in runs
+    /// of at least `least` bytes: how many bytes. See `fstrim(8)`, `FITRIM`.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) of the kind [`Unsupported`](std::io::ErrorKind::Unsupported) when
+    /// the device cannot take space back.
+    pub fn trim(&self, start: u64, len: u64, least: u64) -> Result<u64> {
+        self.fs.trim(start, len, least)
+    }
+
     /// Sizes and counts of the whole file system.
     pub fn statfs(&self) -> StatFs {
         self.fs.statfs()
@@ -325,8 +335,7 @@ impl Fs {
     }
 
     fn overhead(&self) -> u64 {
-        let table = u64::from(self.geo.inodes_per_group) * u64::from(self.geo.inode_size)
-            / u64::from(self.geo.block_size);
+        let table = u64::from(self.geo.table_blocks());
         let groups: u64 = (0..self.geo.groups)
             .map(|no| {
                 u64::from(crate::alloc::base_blocks(&self.geo, crate::GroupNo(no))) + 2 + table

@@ -6,6 +6,7 @@ mod generate;
 mod info;
 mod mount;
 mod mount_helper;
+mod trim;
 mod umount;
 mod values;
 
@@ -15,6 +16,7 @@ pub use generate::Generate;
 pub use info::Info;
 pub use mount::Mount;
 pub use mount_helper::as_subcommand;
+pub use trim::Trim;
 pub use umount::Umount;
 pub use values::{parse_size, parse_uuid};
 
@@ -87,6 +89,11 @@ pub enum Command {
     /// independent reader reads all files a second time, and both must see the same. Usage recorded
     /// for quotas is not checked.
     Check(Check),
+    /// Give an image's free space back to the host.
+    ///
+    /// Free space that the file has blocks for on the host becomes holes: the image stays as large as it
+    /// is, and takes less space. On a block device the disk is told.
+    Trim(Trim),
     /// Write the manual pages and shell completions.
     #[command(hide = true)]
     Generate(Generate),

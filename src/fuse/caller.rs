@@ -28,6 +28,11 @@ impl Caller {
         self.uid == 0
     }
 
+    /// Whether it is the user that this process runs as: who mounted.
+    pub fn is_self(self) -> bool {
+        self.uid == rustix::process::geteuid().as_raw()
+    }
+
     /// Whether it belongs to a group. FUSE names only the first: the others are in `/proc`, where the
     /// thread waits for the answer. Whoever cannot be found there belongs to none.
     pub fn is_in_group(self, gid: u32) -> bool {

@@ -20,6 +20,17 @@ pub enum Place {
     Partition(u32),
 }
 
+impl Place {
+    /// From the options `--offset` and `--partition`, of which clap lets through one at most.
+    pub fn of(offset: Option<u64>, partition: Option<u32>) -> Place {
+        match (offset, partition) {
+            (Some(offset), _) => Place::Offset(offset),
+            (None, Some(number)) => Place::Partition(number),
+            (None, None) => Place::Whole,
+        }
+    }
+}
+
 /// Flags of the mount itself, which the kernel applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MountFlags {
@@ -148,6 +159,8 @@ impl Settings {
             ("open", Some("ask")) => self.asks_open = true,
             ("open", Some("free")) => self.asks_open = false,
             ("open", Some(_)) => return Err(bad(option, "ask or free")),
+            ("discard", None) => self.engine.discard = true,
+            ("nodiscard", None) => self.engine.discard = false,
             ("dirsync", None) => self.flags.dirsync = true,
             ("allow_other", None) => self.allow_other = Some(true),
             ("no_allow_other", None) => self.allow_other = Some(false),
@@ -316,6 +329,7 @@ mod tests {
         assert!(settings.engine.read_only && settings.engine.norecovery);
         assert_eq!(settings.engine.durability, Durability::Process);
         assert_eq!(settings.engine.commit_interval, Duration::from_secs(30));
+        assert!(parse(&["-o", "discard"]).unwrap().engine.discard);
         assert_eq!(
             parse(&["-o", "fsync=ignore"]).unwrap().engine.fsync,
             FsyncMode::Ignore

@@ -156,8 +156,7 @@ impl Allocator {
                 return bad("freeing a block that is free");
             }
             let first = fs.geo.group_start(group.no).0 + u64::from(at);
-            let table_len = u64::from(fs.geo.inodes_per_group) * u64::from(fs.geo.inode_size)
-                / u64::from(fs.geo.block_size);
+            let table_len = u64::from(fs.geo.table_blocks());
             let overlaps =
                 |own: BlockNo, n: u64| own.0 < first + u64::from(count) && first < own.0 + n;
             if overlaps(group.desc.block_bitmap, 1)

@@ -107,8 +107,7 @@ impl Group {
             return bad("group descriptor checksum");
         }
         let mut desc = GroupDesc::decode(bytes);
-        let table_len =
-            u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
+        let table_len = u64::from(geo.table_blocks());
         let inside = |start: BlockNo, len: u64| {
             geo.check_blocks(start, len).is_ok()
                 && (geo.features.incompat.contains(Incompat::FLEX_BG)
@@ -226,37 +225,44 @@ impl Group {
         crc32c(geo.seed, &bytes[..len])
     }
 
+    /// The block bitmap of a group with nothing in it but its own metadata.
+    pub fn fresh_bitmap(&self, geo: &Geometry) -> Vec<u8> {
+        let start = geo.group_start(self.no).0;
+        let len = geo.group_len(self.no);
+        let bits = geo.block_size * 8;
+        let mut bytes = vec![0; geo.block_size as usize];
+        bitmap::fill(&mut bytes, 0, base_blocks(geo, self.no).min(len), true);
+        for (at, count) in [
+            (self.desc.block_bitmap, 1),
+            (self.desc.inode_bitmap, 1),
+            (self.desc.inode_table, u64::from(geo.table_blocks())),
+        ] {
+            // With flex_bg they may be in other groups, or cross into the next one.
+            let first = at.0.max(start);
+            let end = at.0.saturating_add(count).min(start + u64::from(len));
+            if first < end {
+                bitmap::fill(
+                    &mut bytes,
+                    (first - start) as u32,
+                    (end - first) as u32,
+                    true,
+                );
+            }
+        }
+        bitmap::fill(&mut bytes, len, bits - len, true);
+        bytes
+    }
+
     /// Writes the block bitmap that an uninitialised group should have.
     pub fn init_blocks(&mut self, h: &mut Handle<'_>) -> Result<()> {
         if self.desc.flags & BLOCK_UNINIT == 0 {
             return Ok(());
         }
         let geo = &h.fs().geo;
-        let start = geo.group_start(self.no).0;
         let len = geo.group_len(self.no);
-        let mut used = vec![(0, base_blocks(geo, self.no).min(len))];
-        let table_len =
-            u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
-        for (at, count) in [
-            (self.desc.block_bitmap, 1),
-            (self.desc.inode_bitmap, 1),
-            (self.desc.inode_table, table_len),
-        ] {
-            // With flex_bg they may be in other groups, or cross into the next one.
-            let first = at.0.max(start);
-            let end = (at.0 + count).min(start + u64::from(len));
-            if first < end {
-                used.push(((first - start) as u32, (end - first) as u32));
-            }
-        }
-        let bits = geo.block_size * 8;
+        let fresh = self.fresh_bitmap(geo);
         let block = h.create_block(self.desc.block_bitmap, BlockKind::Bitmap)?;
-        h.modify(&block, |bytes| {
-            for (at, count) in used {
-                bitmap::fill(bytes, at, count, true);
-            }
-            bitmap::fill(bytes, len, bits - len, true);
-        });
+        h.modify(&block, |bytes| bytes.copy_from_slice(&fresh));
         self.desc.flags &= !BLOCK_UNINIT;
         self.blocks_checked = true;
         self.blocks_changed = true;

@@ -5,6 +5,7 @@
 
 mod bitmap;
 mod blocks;
+mod free;
 mod group;
 mod inodes;
 

@@ -90,4 +90,17 @@ impl BlockDevice for FileDevice {
             Err(errno) => Err(errno.into()),
         }
     }
+
+    /// A file's space becomes a hole. On a block device the kernel passes it on, to the disk if that
+    /// can discard.
+    fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
+        let at = self.position(offset, usize::try_from(len).unwrap_or(usize::MAX))?;
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        fallocate(&self.file, flags, at, len).map_err(|errno| match errno {
+            rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NODEV | rustix::io::Errno::NOSYS => {
+                io::ErrorKind::Unsupported.into()
+            }
+            other => other.into(),
+        })
+    }
 }

@@ -119,4 +119,21 @@ impl BlockDevice for MemDevice {
     fn flush(&self) -> io::Result<()> {
         Ok(())
     }
+
+    /// Chunks that lie inside are given back; what is left of the range keeps its bytes.
+    fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
+        let chunk = CHUNK as u64;
+        let end = offset.saturating_add(len).min(self.size);
+        let whole = offset.div_ceil(chunk)..end / chunk;
+        let mut chunks = self.chunks.write();
+        // Of the two ways to go through them, the shorter one.
+        if whole.end.saturating_sub(whole.start) < chunks.len() as u64 {
+            for index in whole {
+                chunks.remove(&index);
+            }
+        } else {
+            chunks.retain(|index, _| !whole.contains(index));
+        }
+        Ok(())
+    }
 }

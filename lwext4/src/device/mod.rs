@@ -38,6 +38,16 @@ pub trait BlockDevice: Send + Sync {
         }
         Ok(())
     }
+
+    /// Tells that nobody needs `len` bytes at `offset` any more. What they read as afterwards is
+    /// undefined.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where space cannot be given back: nothing has happened then.
+    fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
+        let _ = (offset, len);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
@@ -55,5 +65,8 @@ impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
     }
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         (**self).punch(offset, len)
+    }
+    fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
+        (**self).discard(offset, len)
     }
 }

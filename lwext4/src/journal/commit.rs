@@ -2,6 +2,7 @@
 
 use super::{Failure, Freed, Pending, Running};
 use crate::cache::{Block, BlockKind};
+use crate::discard;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::options::Durability;
@@ -114,6 +115,8 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let full = pending.len() * fs.geo.block_size as usize > PENDING_BYTES;
     drop(pending);
     written?;
+    // Before anybody can use the blocks again.
+    discard::freed(fs, &sealed.freed);
     fs.alloc.release(fs, &sealed.freed)?;
     journal.progress.lock().committed = sealed.tid;
     journal.done.notify_all();
