@@ -67,7 +67,7 @@ impl BlockKind {
             | BlockKind::InodeTable
             | BlockKind::Indirect(_) => Ok(()),
             BlockKind::DirLeaf(owner) => {
-                dirent::verify_leaf(bytes, geo.has_csum().then_some(owner.seed), geo.inodes)
+                dirent::verify_leaf(bytes, geo.has_csum().then_some(owner.seed), geo.inodes())
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
             }
             BlockKind::DirIndex(owner) => dx::verify(bytes, geo.has_csum().then_some(owner.seed))

@@ -58,7 +58,7 @@ impl Fs {
         self.journal.commit_all()?;
         let bits = self.geo.block_bits;
         let end = start.saturating_add(len) >> bits;
-        let range = start.div_ceil(1 << bits)..end.min(self.geo.blocks);
+        let range = start.div_ceil(1 << bits)..end.min(self.geo.blocks());
         if range.is_empty() {
             return Ok(0);
         }

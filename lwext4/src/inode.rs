@@ -314,7 +314,7 @@ impl Fs {
 
     /// An orphan's deletion time is another inode's number, so small; a deleted inode's is a time.
     fn inodes_is_orphan(&self, data: &InodeData) -> bool {
-        data.raw.mode() != 0 && data.raw.dtime() <= self.geo.inodes
+        data.raw.mode() != 0 && data.raw.dtime() <= self.geo.inodes()
     }
 
     /// Reads an inode's bytes and checks them.

@@ -41,6 +41,8 @@ pub struct OpenOptions {
     pub commit_interval: Duration,
     /// Give freed space back to the host, once the transaction that freed it is on disk.
     pub discard: bool,
+    /// Make the volume, and the device under it, larger when it would be full, up to this size in bytes.
+    pub autogrow: Option<u64>,
 }
 
 impl Default for OpenOptions {
@@ -53,6 +55,7 @@ impl Default for OpenOptions {
             cache_bytes: 16 << 20,
             commit_interval: Duration::from_secs(5),
             discard: false,
+            autogrow: None,
         }
     }
 }

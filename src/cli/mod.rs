@@ -6,6 +6,7 @@ mod generate;
 mod info;
 mod mount;
 mod mount_helper;
+mod resize;
 mod trim;
 mod umount;
 mod values;
@@ -16,9 +17,10 @@ pub use generate::Generate;
 pub use info::Info;
 pub use mount::Mount;
 pub use mount_helper::as_subcommand;
+pub use resize::Resize;
 pub use trim::Trim;
 pub use umount::Umount;
-pub use values::{parse_size, parse_uuid};
+pub use values::{NewSize, parse_size, parse_uuid};
 
 use clap::{Parser, Subcommand};
 
@@ -89,6 +91,12 @@ pub enum Command {
     /// independent reader reads all files a second time, and both must see the same. Usage recorded
     /// for quotas is not checked.
     Check(Check),
+    /// Make an image, and the file system in it, larger.
+    ///
+    /// What an interruption leaves is a file system of some size in between, with everything in it. An
+    /// image that is mounted grows under its users; so does, without being asked, one mounted with
+    /// -o autogrow when it is full.
+    Resize(Resize),
     /// Give an image's free space back to the host.
     ///
     /// Free space that the file has blocks for on the host becomes holes: the image stays as large as it

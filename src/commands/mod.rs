@@ -5,6 +5,7 @@ mod create;
 mod generate;
 mod info;
 mod mount;
+mod resize;
 mod trim;
 mod umount;
 
@@ -22,6 +23,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Umount(args) => umount::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Resize(args) => resize::run(&args),
         Command::Trim(args) => trim::run(&args),
         Command::Generate(args) => generate::run(&args),
     }

@@ -39,7 +39,7 @@ pub(crate) fn has_super(geo: &Geometry, group: GroupNo) -> bool {
         return true;
     }
     if geo.features.compat.contains(Compat::SPARSE_SUPER2) {
-        return geo.backup_bgs.contains(&n);
+        return geo.dimensions().backup_bgs.contains(&n);
     }
     if !geo.features.ro_compat.contains(RoCompat::SPARSE_SUPER) || n == 1 {
         return true;
@@ -55,20 +55,14 @@ pub(crate) fn has_super(geo: &Geometry, group: GroupNo) -> bool {
 
 /// Blocks that a group's superblock copy and descriptors take at its start.
 pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
-    let per_block = geo.block_size / u32::from(geo.desc_size);
+    let per_block = geo.descs_per_block();
     let meta = group.0 / per_block;
+    let dimensions = geo.dimensions();
     let with_super = has_super(geo, group);
     let mut count = u32::from(with_super);
-    if !geo.features.incompat.contains(Incompat::META_BG) || meta < geo.first_meta_bg {
+    if meta < dimensions.first_meta_bg {
         if with_super {
-            let in_meta_bg = geo.features.incompat.contains(Incompat::META_BG);
-            let table = geo.groups.div_ceil(per_block);
-            count += if in_meta_bg {
-                table.min(geo.first_meta_bg)
-            } else {
-                table
-            };
-            count += u32::from(geo.reserved_gdt_blocks);
+            count += geo.table_len() + dimensions.reserved_gdt_blocks;
         }
     } else {
         // The first, second and last group of a meta group hold its one block of descriptors.
@@ -80,17 +74,15 @@ pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
 
 /// The block that holds a group's descriptor, and the byte in it.
 pub(crate) fn desc_place(geo: &Geometry, group: GroupNo) -> (BlockNo, usize) {
-    let per_block = geo.block_size / u32::from(geo.desc_size);
+    let per_block = geo.descs_per_block();
     let (index, within) = (group.0 / per_block, group.0 % per_block);
     let at = within as usize * usize::from(geo.desc_size);
-    // The primary superblock's block: the second one of 1 KiB, even where clusters start at block 0.
+    if index < geo.dimensions().first_meta_bg {
+        return (geo.table_block(GroupNo(0), index), at);
+    }
+    let first = GroupNo(index * per_block);
     let superblock = superblock::OFFSET >> geo.block_bits;
-    let block = if geo.features.incompat.contains(Incompat::META_BG) && index >= geo.first_meta_bg {
-        let first = GroupNo(index * per_block);
-        geo.group_start(first).0.max(superblock) + u64::from(has_super(geo, first))
-    } else {
-        superblock + 1 + u64::from(index)
-    };
+    let block = geo.group_start(first).0.max(superblock) + u64::from(has_super(geo, first));
     (BlockNo(block), at)
 }
 
@@ -129,7 +121,12 @@ impl Group {
         if !geo.has_group_csum() {
             desc.flags &= !(BLOCK_UNINIT | INODE_UNINIT);
         }
-        Ok(Group {
+        Ok(Group::new(no, desc, desc_block, desc_at))
+    }
+
+    /// A group with this descriptor, which is (or will be) at byte `desc_at` of its block.
+    pub fn new(no: GroupNo, desc: GroupDesc, desc_block: Arc<Block>, desc_at: usize) -> Group {
+        Group {
             no,
             desc,
             desc_block,
@@ -141,7 +138,7 @@ impl Group {
             inodes_checked: false,
             blocks_changed: false,
             inodes_changed: false,
-        })
+        }
     }
 
     /// Free blocks that may be given out.
@@ -251,6 +248,11 @@ impl Group {
         }
         bitmap::fill(&mut bytes, len, bits - len, true);
         bytes
+    }
+
+    /// Free blocks of a group with nothing in it but its own metadata.
+    pub fn fresh_free(&self, geo: &Geometry) -> u32 {
+        Bits::new(&self.fresh_bitmap(geo), None, geo.group_len(self.no)).count_clear()
     }
 
     /// Writes the block bitmap that an uninitialised group should have.

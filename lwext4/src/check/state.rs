@@ -82,7 +82,7 @@ impl<'a> Checker<'a> {
             geo,
             summary,
         } = opened;
-        let groups = geo.groups as usize;
+        let groups = geo.groups() as usize;
         let cluster_bits = sb.log_cluster_size().saturating_sub(sb.log_block_size());
         let cluster_bits = if geo
             .features
@@ -159,7 +159,7 @@ impl<'a> Checker<'a> {
         start >= self.geo.first_data_block.max(1)
             && start
                 .checked_add(len)
-                .is_some_and(|end| end <= self.geo.blocks)
+                .is_some_and(|end| end <= self.geo.blocks())
     }
 
     /// The cluster of a block, counted from the first group's start.

@@ -13,7 +13,7 @@ use std::io;
 /// All methods take `&self`: several threads use one device at once. Reads and writes of ranges that
 /// do not overlap must not disturb each other.
 pub trait BlockDevice: Send + Sync {
-    /// The device's size in bytes.
+    /// The device's size in bytes, as it is now.
     fn size(&self) -> u64;
 
     /// Fills `buf` from byte `offset` on. Reading beyond the end is an error
@@ -48,6 +48,19 @@ pub trait BlockDevice: Send + Sync {
         let _ = (offset, len);
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    /// Makes the device `size` bytes long. What is added reads as zeroes. A device that is longer than
+    /// that and cannot be cut may stay as it is.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] when it cannot grow so far.
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        if size <= self.size() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
 }
 
 impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
@@ -68,5 +81,8 @@ impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
     }
     fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
         (**self).discard(offset, len)
+    }
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        (**self).set_size(size)
     }
 }

@@ -287,7 +287,7 @@ fn dotdot(blocks: &Blocks<'_>) -> Result<(Arc<Block>, usize, Ino)> {
 pub(crate) fn parent(fs: &Fs, dir: &InodeData) -> Result<Ino> {
     let blocks = Blocks::of(fs, dir)?;
     let (_, _, ino) = dotdot(&blocks)?;
-    if ino.0 == 0 || ino.0 > fs.geo.inodes {
+    if ino.0 == 0 || ino.0 > fs.geo.inodes() {
         return Err(blocks.corrupt("inode number of .. out of range"));
     }
     Ok(ino)

@@ -168,6 +168,15 @@ impl Journal {
         }
     }
 
+    /// Blocks that a transaction may have which one handle has for itself: what the empty log takes,
+    /// with a margin for descriptors and revokes.
+    pub fn alone_limit(&self) -> u32 {
+        self.log
+            .as_ref()
+            .map_or(u32::MAX / 4, |log| log.capacity() / 8 * 7)
+            .max(self.max_blocks)
+    }
+
     /// The youngest transaction that is on disk.
     pub fn committed(&self) -> TxnId {
         self.progress.lock().committed

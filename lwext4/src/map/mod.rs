@@ -107,7 +107,7 @@ pub(crate) fn next_mapped(
 ) -> Result<Option<(FileBlock, Run)>> {
     let mut at = from;
     // Every node of the map ends at most two holes, and each node is a block of its own.
-    let most = fs.geo.blocks.saturating_mul(2).saturating_add(16);
+    let most = fs.geo.blocks().saturating_mul(2).saturating_add(16);
     for _ in 0..most {
         let run = lookup(fs, inode, at)?;
         if run.phys.is_some() {

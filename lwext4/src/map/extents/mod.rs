@@ -53,7 +53,7 @@ pub(super) fn goal(fs: &Fs, inode: &InodeData, at: FileBlock) -> Result<Option<B
             let extent = node.extent(before);
             let same_distance = extent.start.0 + u64::from(at.0 - extent.at.0);
             let behind = extent.start.0 + u64::from(extent.len);
-            let inside = same_distance < fs.geo.blocks;
+            let inside = same_distance < fs.geo.blocks();
             return Ok(Some(BlockNo(if inside { same_distance } else { behind })));
         }
         if node.entries() > 0 {

@@ -1,0 +1,33 @@
+//! What the superblock says of the file system's size.
+
+use crate::dimensions::Dimensions;
+use crate::fs::Fs;
+use crate::ondisk::features::Compat;
+
+impl Fs {
+    /// Brings the superblock up to date with the dimensions, which were `old`. It is written with the
+    /// running transaction.
+    pub(super) fn set_superblock(&self, old: &Dimensions) {
+        let new = self.geo.dimensions();
+        let (before, after) = (self.geo.with(old).overhead(), self.geo.overhead());
+        let mut sb = self.sb.lock();
+        // The same share as before.
+        let share = u128::from(sb.r_blocks_count()) * u128::from(new.blocks)
+            / u128::from(old.blocks.max(1));
+        let share = u64::try_from(share).unwrap_or(u64::MAX);
+        sb.set_r_blocks_count(share.min(new.blocks / 2));
+        sb.set_blocks_count(new.blocks);
+        sb.set_inodes_count(new.inodes);
+        sb.set_reserved_gdt_blocks(new.reserved_gdt_blocks as u16);
+        if sb.features().compat.contains(Compat::SPARSE_SUPER2) {
+            sb.set_backup_bg0(new.backup_bgs[0]);
+            sb.set_backup_bg1(new.backup_bgs[1]);
+        }
+        let known = u64::from(sb.overhead_clusters());
+        if known != 0 {
+            let now = (known + after).saturating_sub(before);
+            // 0: not known.
+            sb.set_overhead_clusters(u32::try_from(now).unwrap_or(0));
+        }
+    }
+}
