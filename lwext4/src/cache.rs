@@ -17,11 +17,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The inode that a block belongs to, with what the block's checksum starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner {
     pub ino: Ino,
     pub seed: u32,
 }
+
+/// The seed tells inodes apart, and stays what it is when an inode gets another number.
+impl PartialEq for Owner {
+    fn eq(&self, other: &Owner) -> bool {
+        self.seed == other.seed
+    }
+}
+
+impl Eq for Owner {}
 
 impl Owner {
     pub fn new(geo: &Geometry, ino: Ino, generation: u32) -> Owner {
@@ -50,7 +59,7 @@ pub(crate) enum BlockKind {
     /// A node of an extent tree.
     ExtentNode(Owner),
     /// A block of block numbers (direct/indirect maps).
-    Indirect(Ino),
+    Indirect(Owner),
     /// Extended attributes, perhaps of several inodes.
     Xattr,
     /// A block of the orphan file.

@@ -251,6 +251,8 @@ pub(crate) struct Fs {
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,
+    /// What the superblock is to say of the overhead when the volume is closed, if that changed.
+    pub new_overhead: Mutex<Option<u32>>,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
     /// Held by who changes the size. Taken without a handle.

@@ -279,6 +279,15 @@ impl Inodes {
         shard.inodes.insert(inode.ino, inode);
     }
 
+    /// Drops all objects: where inodes are has changed, and nobody refers to any.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            shard.inodes.clear();
+            shard.clock.clear();
+        }
+    }
+
     /// Drops the object of an inode that was freed.
     pub fn remove(&self, ino: Ino) {
         self.shard(ino).lock().inodes.remove(&ino);

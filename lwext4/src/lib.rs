@@ -34,5 +34,6 @@ pub use error::{Corrupt, Error, Result};
 pub use file::WriteMode;
 pub use format::{Erase, FeatureEdits, FormatOptions, FormatReport, JournalSize, format};
 pub use options::{Durability, FsyncMode, OpenOptions};
+pub use resize::{minimum_size, shrink};
 pub use types::*;
 pub use volume::Volume;

@@ -101,6 +101,7 @@ fn new_fs(
         xattrs: SharedBlocks::default(),
         renames: Mutex::new(()),
         sb: Mutex::new(sb),
+        new_overhead: Mutex::new(None),
         aborted: AtomicBool::new(false),
         resizing: Mutex::new(()),
         keeps_size: AtomicBool::new(false),
@@ -295,6 +296,7 @@ impl Volume {
             sb.set_state(state);
         }
         fs.write_superblock()?;
+        fs.write_second_half()?;
         fs.flush()
     }
 

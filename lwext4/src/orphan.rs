@@ -96,6 +96,11 @@ impl Orphans {
         self.state.lock().claimed.remove(&ino);
     }
 
+    /// Forgets where the blocks of the orphan file are.
+    pub fn forget_file(&self) {
+        self.state.lock().file = None;
+    }
+
     /// Every orphan.
     pub fn all(&self) -> Vec<Ino> {
         self.state.lock().places.keys().copied().collect()

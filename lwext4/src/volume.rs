@@ -329,7 +329,9 @@ impl Drop for Volume {
 impl Fs {
     /// Sizes and counts. Blocks that metadata takes for good are left out, as the kernel does.
     pub fn statfs(&self) -> StatFs {
-        let overhead = match u64::from(self.sb.lock().overhead_clusters()) {
+        let changed = *self.new_overhead.lock();
+        let overhead = changed.unwrap_or_else(|| self.sb.lock().overhead_clusters());
+        let overhead = match u64::from(overhead) {
             0 => self.geo.overhead(),
             known => known,
         };

@@ -112,7 +112,9 @@ impl Group {
         {
             return bad("group descriptor: bitmap or inode table out of range");
         }
-        if desc.free_blocks > geo.group_len(no)
+        // The last group may be about to become longer: a crash can leave its descriptor in its place, and
+        // the superblock in the journal.
+        if desc.free_blocks > geo.blocks_per_group
             || desc.free_inodes > geo.inodes_per_group
             || (geo.has_group_csum() && desc.itable_unused > geo.inodes_per_group)
         {
@@ -313,6 +315,12 @@ impl Group {
         self.blocks_changed = true;
         h.touch_group(self.no);
         Ok(())
+    }
+
+    /// Notes that the block bitmap was changed directly.
+    pub fn blocks_moved(&mut self) {
+        self.blocks_changed = true;
+        self.max_run = u32::MAX;
     }
 
     /// Changes a bit of the inode bitmap.

@@ -1,13 +1,14 @@
 //! What the allocator does when a file system grows or shrinks. The caller's handle is alone.
 
 use super::Allocator;
+use super::bitmap::{self, Bits};
 use super::group::{Group, desc_place};
 use crate::cache::BlockKind;
-use crate::error::Result;
-use crate::fs::Geometry;
+use crate::error::{Error, Result};
+use crate::fs::{Fs, Geometry};
 use crate::journal::Handle;
 use crate::ondisk::group_desc::{BLOCK_UNINIT, GroupDesc, INODE_UNINIT};
-use crate::types::{BlockNo, GroupNo};
+use crate::types::{BlockNo, GroupNo, Ino};
 use std::sync::atomic::Ordering;
 
 /// A group to be added.
@@ -104,5 +105,109 @@ impl Allocator {
         self.free_blocks
             .fetch_add(u64::from(len), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// From now on gives out no blocks at `ceiling` or behind it, and no inodes of groups there.
+    pub fn set_ceiling(&self, ceiling: BlockNo) {
+        self.ceiling.store(ceiling.0, Ordering::Relaxed);
+    }
+
+    /// A group's descriptor.
+    pub fn descriptor(&self, fs: &Fs, no: GroupNo) -> Result<GroupDesc> {
+        Ok(self.group(fs, no)?.desc)
+    }
+
+    /// Free blocks among the first `len` of a group.
+    pub fn free_in(&self, fs: &Fs, no: GroupNo, len: u32) -> Result<u32> {
+        let mut group = self.group(fs, no)?;
+        let bytes = if group.desc.flags & BLOCK_UNINIT == 0 {
+            group.block_bitmap(fs)?.bytes()
+        } else {
+            group.fresh_bitmap(&fs.geo).into()
+        };
+        Ok(Bits::new(&bytes, None, len.min(fs.geo.group_len(no))).count_clear())
+    }
+
+    /// A group's inodes that are in use.
+    pub fn used_inodes(&self, fs: &Fs, no: GroupNo) -> Result<Vec<Ino>> {
+        let mut group = self.group(fs, no)?;
+        let len = group.inodes_initialised(&fs.geo);
+        if len == 0 || group.desc.flags & INODE_UNINIT != 0 {
+            return Ok(Vec::new());
+        }
+        let bytes = group.inode_bitmap(fs)?.bytes();
+        let used = (0..len).filter(|&i| bitmap::all(&bytes, i, 1, true));
+        let first = no.0 * fs.geo.inodes_per_group + 1;
+        Ok(used.map(|i| Ino(first + i)).collect())
+    }
+
+    /// Moves those of a group's bitmaps and its inode table that do not end before `ceiling`. The inode
+    /// table on disk is up to date.
+    pub fn lower_metadata(&self, h: &mut Handle<'_>, no: GroupNo, ceiling: BlockNo) -> Result<()> {
+        let fs = h.fs();
+        self.settle_group(h, no)?;
+        let old = self.descriptor(fs, no)?;
+        let table = fs.geo.table_blocks();
+        let mut places = [
+            (old.block_bitmap, old.block_bitmap, 1),
+            (old.inode_bitmap, old.inode_bitmap, 1),
+            (old.inode_table, old.inode_table, table),
+        ];
+        for (place, target, len) in &mut places {
+            if place.0 + u64::from(*len) > ceiling.0 {
+                let (start, got) = self.alloc_blocks(h, BlockNo(0), *len)?;
+                *target = start;
+                if got < *len {
+                    self.free_blocks(h, start, got, false)?;
+                    return Err(Error::NoSpace);
+                }
+            }
+        }
+        // The bitmaps as they are now, with what was just taken.
+        for &(place, target, len) in &places {
+            if place == target {
+                continue;
+            }
+            if len == 1 {
+                let bytes = fs.read_block(place, BlockKind::Bitmap)?.bytes();
+                let new = h.create_block(target, BlockKind::Bitmap)?;
+                h.modify(&new, |new| new.copy_from_slice(&bytes));
+            } else {
+                fs.copy_blocks(place, target, len)?;
+            }
+        }
+        let mut group = self.group(fs, no)?;
+        [
+            group.desc.block_bitmap,
+            group.desc.inode_bitmap,
+            group.desc.inode_table,
+        ] = places.map(|(_, target, _)| target);
+        drop(group);
+        h.touch_group(no);
+        for (place, target, len) in places {
+            if place != target {
+                self.free_blocks(h, place, len, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts a group off behind its first `len` blocks. Those behind are free or were the metadata of
+    /// groups that are no more. The group is settled.
+    pub fn shorten_group(&self, h: &mut Handle<'_>, no: GroupNo, len: u32) -> Result<()> {
+        let fs = h.fs();
+        let bits = fs.geo.block_size * 8;
+        let mut group = self.group(fs, no)?;
+        let block = group.block_bitmap(fs)?;
+        h.modify(&block, |bytes| bitmap::fill(bytes, len, bits - len, true));
+        group.blocks_moved();
+        group.desc.free_blocks = Bits::new(&block.bytes(), None, len).count_clear();
+        h.touch_group(no);
+        Ok(())
+    }
+
+    /// Forgets a group that is no more.
+    pub fn drop_group(&self, no: GroupNo) {
+        *self.groups.get(no.0).lock() = None;
     }
 }

@@ -140,6 +140,8 @@ pub(crate) struct Journal {
     pub done: Condvar,
     /// The journal on disk, unless the volume writes without one.
     pub log: Option<log::Log>,
+    /// Where the log is moving to, while it does: see `resize/move_journal.rs`.
+    pub mirror: Mutex<Option<log::Log>>,
     pub pending: Mutex<BTreeMap<BlockNo, Pending>>,
     /// Blocks that a transaction may have at most.
     pub max_blocks: u32,
@@ -163,6 +165,7 @@ impl Journal {
             wanted: Condvar::new(),
             done: Condvar::new(),
             log,
+            mirror: Mutex::new(None),
             pending: Mutex::new(BTreeMap::new()),
             max_blocks,
         }
@@ -219,6 +222,25 @@ impl Journal {
             self.wanted.notify_one();
             self.done.wait(&mut progress);
         }
+    }
+
+    /// Returns when everything done before the call is in its place, and the log is empty.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.commit_all()?;
+        let mut progress = self.progress.lock();
+        progress.checkpoint = true;
+        self.wanted.notify_one();
+        while progress.checkpoint {
+            if let Some(failure) = &progress.failed {
+                return Err(failure.to_error("writing everything home"));
+            }
+            if progress.stop {
+                return Err(Error::ReadOnly);
+            }
+            self.done.wait(&mut progress);
+        }
+        drop(progress);
+        self.check()
     }
 
     /// Returns when everything done before the call is on disk.

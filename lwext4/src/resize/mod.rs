@@ -5,22 +5,35 @@
 //! descriptors grows into the blocks that the resize inode keeps for it: [`reserve`]; what happens where
 //! there are none left: [`meta_bg`]. [`auto`] grows when there is no space left.
 //!
+//! Shrinking is for a file system that nobody uses ([`shrink`]): what is in the way moves below the new
+//! end, each piece in a transaction of its own ([`move_journal`], [`renumber`], [`move_blocks`]), and one
+//! transaction cuts the groups off ([`cut`]). How small it can get: [`survey`].
+//!
 //! The copies of the superblock and of the descriptors are brought up to date in the end ([`copies`]):
 //! until then they are old, which a checker takes them to be anyway.
 
 mod auto;
 mod copies;
+mod cut;
 mod grow;
 mod layout;
 mod meta_bg;
+mod move_blocks;
+mod move_journal;
+mod renumber;
 mod reserve;
+mod shrink;
 mod superblock;
+mod survey;
 
 pub(crate) use auto::Tries;
+pub use shrink::{minimum_size, shrink};
 
+use crate::alloc::{base_blocks, has_super};
 use crate::error::{Error, Result};
 use crate::fs::{Fs, Geometry};
 use crate::ondisk::features::{Compat, Incompat, RoCompat};
+use crate::types::GroupNo;
 
 /// A last group must have so many blocks beyond its own metadata to be kept, as for mke2fs and
 /// resize2fs.
@@ -39,13 +52,9 @@ fn fit(geo: &Geometry, blocks: u64) -> Result<u64> {
             "too small for a file system".to_owned(),
         ));
     };
-    let last = crate::GroupNo(last);
+    let last = GroupNo(last);
     let rest = blocks - geo.group_start(last).0;
-    let mut needed = 2 + u64::from(geo.table_blocks());
-    let in_last = geo.features.compat.contains(Compat::SPARSE_SUPER2);
-    if in_last || crate::alloc::has_super(geo, last) {
-        needed += u64::from(crate::alloc::base_blocks(geo, crate::GroupNo(0)));
-    }
+    let needed = needed_in_last(geo, last);
     let whole = rest == u64::from(geo.blocks_per_group);
     let fitting = if whole || rest >= needed + WORTHWHILE || last.0 == 0 {
         blocks
@@ -54,6 +63,17 @@ fn fit(geo: &Geometry, blocks: u64) -> Result<u64> {
     };
     check_limits(geo, fitting)?;
     Ok(fitting)
+}
+
+/// The blocks of metadata that a last group brings along.
+fn needed_in_last(geo: &Geometry, last: GroupNo) -> u64 {
+    let tables = 2 + u64::from(geo.table_blocks());
+    let in_last = geo.features.compat.contains(Compat::SPARSE_SUPER2);
+    if in_last || has_super(geo, last) {
+        tables + u64::from(base_blocks(geo, GroupNo(0)))
+    } else {
+        tables
+    }
 }
 
 fn check_limits(geo: &Geometry, blocks: u64) -> Result<()> {

@@ -17,7 +17,6 @@ use std::ops::Range;
 
 /// The word of `i_block` with the double-indirect block.
 const DOUBLE: usize = 13;
-const KIND: BlockKind = BlockKind::Indirect(Ino::RESIZE);
 
 /// The groups other than the first that have copies of the descriptor table, in ascending order.
 pub(super) fn copies(geo: &Geometry) -> Vec<GroupNo> {
@@ -63,7 +62,8 @@ fn double_indirect(fs: &Fs, inode: &InodeData) -> Result<BlockNo> {
 pub(super) fn reshape(h: &mut Handle<'_>, old: &Geometry, new: &Geometry) -> Result<()> {
     let fs = h.fs();
     let mut inode = fs.load_inode(Ino::RESIZE)?;
-    let top = fs.read_block(double_indirect(fs, &inode)?, KIND)?;
+    let kind = BlockKind::Indirect(inode.owner(fs));
+    let top = fs.read_block(double_indirect(fs, &inode)?, kind)?;
     let (before, after) = (reserved(old), reserved(new));
     let groups = copies(new);
     let relisted = copies(old) != groups;
@@ -81,9 +81,9 @@ pub(super) fn reshape(h: &mut Handle<'_>, old: &Geometry, new: &Geometry) -> Res
     for n in after.clone() {
         let no = new.table_block(GroupNo(0), n);
         let list = if !before.contains(&n) {
-            h.recreate_block(no, KIND)?
+            h.recreate_block(no, kind)?
         } else if relisted {
-            fs.read_block(no, KIND)?
+            fs.read_block(no, kind)?
         } else {
             continue;
         };

@@ -1,6 +1,7 @@
 //! What the superblock says of the file system's size.
 
 use crate::dimensions::Dimensions;
+use crate::error::Result;
 use crate::fs::Fs;
 use crate::ondisk::features::Compat;
 
@@ -23,11 +24,31 @@ impl Fs {
             sb.set_backup_bg0(new.backup_bgs[0]);
             sb.set_backup_bg1(new.backup_bgs[1]);
         }
-        let known = u64::from(sb.overhead_clusters());
+        // The overhead is in the other half of the superblock: see `Superblock::seal`.
+        let mut overhead = self.new_overhead.lock();
+        let known = overhead.unwrap_or(sb.overhead_clusters());
         if known != 0 {
-            let now = (known + after).saturating_sub(before);
+            let now = (u64::from(known) + after).saturating_sub(before);
             // 0: not known.
-            sb.set_overhead_clusters(u32::try_from(now).unwrap_or(0));
+            *overhead = Some(u32::try_from(now).unwrap_or(0));
         }
+    }
+
+    /// Writes what changed in the second half of the superblock, which is otherwise on disk as it is in
+    /// memory, with nothing in the log. As only that half changes, a disk writes it whole or not at all.
+    pub(crate) fn write_second_half(&self) -> Result<()> {
+        let Some(overhead) = self.new_overhead.lock().take() else {
+            return Ok(());
+        };
+        let (block, at) = self.super_block()?;
+        let mut sb = self.sb.lock();
+        sb.set_overhead_clusters(overhead);
+        if self.geo.has_csum() {
+            let checksum = sb.computed_checksum();
+            sb.set_checksum(checksum);
+        }
+        let half = sb.as_bytes().len() / 2;
+        let at = self.geo.offset(block.no) + (at + half) as u64;
+        self.write_data(at, &sb.as_bytes()[half..])
     }
 }

@@ -8,7 +8,7 @@ mod attrs;
 mod block;
 mod value;
 
-pub(crate) use block::SharedBlocks;
+pub(crate) use block::{SharedBlocks, lower};
 
 use crate::acl;
 use crate::attr::SetXattrMode;

@@ -33,14 +33,23 @@ pub fn record(
     options: OpenOptions,
     script: Script,
 ) -> Recording {
-    let start = family.image(dir);
+    record_on(family.image(dir), family.name, seed, options, script)
+}
+
+/// Runs a workload on the file system in `start`, which may be larger than that.
+pub fn record_on(
+    start: Vec<u8>,
+    name: &str,
+    seed: u64,
+    options: OpenOptions,
+    script: Script,
+) -> Recording {
     let recorder = Arc::new(Recorder::new(MemDevice::from_bytes(&start)));
     let volume = Volume::open(recorder.clone(), options).expect("opens");
     let mut workload = Workload::new(&volume, &*recorder, seed);
     if let Err(error) = script(&mut workload) {
         panic!(
-            "{}: {error} after {}",
-            family.name,
+            "{name}: {error} after {}",
             workload.history.steps.last().unwrap().what
         );
     }
@@ -48,7 +57,7 @@ pub fn record(
     volume.close().expect("closes");
     history.promise(recorder.now(), Scope::All);
     Recording {
-        name: family.name.to_owned(),
+        name: name.to_owned(),
         start,
         events: recorder.events(),
         history,
@@ -183,14 +192,14 @@ impl Bench {
 }
 
 /// Which cuts are made of one recording.
-struct Plan {
+pub struct Plan {
     /// How many prefixes, about, if there are more.
-    prefixes: usize,
-    orders: usize,
+    pub prefixes: usize,
+    pub orders: usize,
 }
 
 /// Makes the cuts on two threads; the counts of prefixes and orders.
-fn check_recording(recording: &Recording, plan: &Plan, seed: u64) -> (usize, usize) {
+pub fn check_recording(recording: &Recording, plan: &Plan, seed: u64) -> (usize, usize) {
     const THREADS: usize = 2;
     let len = recording.events.len();
     let every = (len / plan.prefixes / THREADS).max(1);

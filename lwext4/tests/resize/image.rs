@@ -72,6 +72,19 @@ pub fn tool(name: &str, args: &[&str], image: &Image, more: &[&str]) -> String {
 }
 
 impl Image {
+    /// A copy, holes where the image is zero.
+    pub fn copy(other: &Image) -> Image {
+        let dir = tempfile::tempdir_in(other.path.parent().unwrap()).unwrap();
+        let path = dir.path().join("image");
+        let done = Command::new("cp")
+            .arg("--sparse=always")
+            .args([&other.path, &path])
+            .status()
+            .unwrap();
+        assert!(done.success());
+        Image { _dir: dir, path }
+    }
+
     pub fn new(kind: &Kind, size: u64) -> Image {
         let dir = match std::path::Path::new("/dev/shm") {
             memory if memory.is_dir() => tempfile::tempdir_in(memory),

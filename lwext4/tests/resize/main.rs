@@ -2,6 +2,7 @@
 
 mod grow;
 mod image;
+mod shrink;
 
 /// Whether the slow and complete form of the tests is wanted.
 pub fn full() -> bool {

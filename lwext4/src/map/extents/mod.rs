@@ -7,9 +7,11 @@
 mod change;
 mod grow;
 mod path;
+mod relocate;
 mod remove;
 
 pub(super) use change::{convert, insert};
+pub(super) use relocate::{has_node_above, lower_nodes, repoint};
 #[cfg(test)]
 pub(super) use remove::forget;
 pub(super) use remove::remove;
