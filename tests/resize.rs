@@ -1,4 +1,4 @@
-//! Images that change their size: `resize`, `-o autogrow`.
+//! Images that change their size: `resize`, `shrink`, `-o autogrow`.
 
 mod support;
 
@@ -33,6 +33,20 @@ fn sizes_are_absolute_or_relative() {
     assert_eq!(size(&image), 300 * MIB);
     resize("+1G");
     assert_eq!(size(&image), 1324 * MIB);
+    image.fsck();
+    resize("-1G");
+    assert_eq!(size(&image), 300 * MIB);
+    image.fsck();
+    resize("min");
+    assert!(size(&image) < 30 * MIB, "{}", size(&image));
+    image.fsck();
+    let refused = output(command(LIVEROOT, ["resize"]).arg(&image.path).arg("1M"));
+    assert!(
+        said(&refused).contains("does not fit"),
+        "{}",
+        said(&refused)
+    );
+    assert_eq!(refused.status.code(), Some(1));
     image.fsck();
     let refused = output(command(LIVEROOT, ["resize"]).arg(&image.path).arg("lots"));
     assert_eq!(refused.status.code(), Some(2));
@@ -89,6 +103,39 @@ fn autogrow_takes_an_untar_into_sixteen_mebibytes() {
     assert!(size(&image) > 16 * MIB);
     let mount = Mounted::new(How::Liveroot, &image);
     assert_same(&wanted, &manifest(&mount.join("tree")), "mounted again");
+    mount.umount();
+}
+
+#[test]
+fn shrinking_leaves_the_headroom_that_is_wanted() {
+    if !can_run(
+        "shrinking_leaves_the_headroom_that_is_wanted",
+        &[Need::Fuse],
+    ) {
+        return;
+    }
+    let image = image(2000);
+    let mount = Mounted::new(How::Liveroot, &image);
+    for i in 0..100 {
+        fs::write(mount.join(&format!("file-{i}")), vec![i; 1 << 20]).unwrap();
+    }
+    mount.umount();
+    run(command(LIVEROOT, ["shrink", "--headroom", "50%"]).arg(&image.path));
+    let roomy = size(&image);
+    image.fsck();
+    run(command(LIVEROOT, ["shrink"]).arg(&image.path));
+    let tight = size(&image);
+    image.fsck();
+    assert!(tight > 100 * MIB && tight < 200 * MIB, "{tight}");
+    assert!(
+        roomy > tight + tight / 3 && roomy < tight * 2,
+        "{roomy} {tight}"
+    );
+    let mount = Mounted::new(How::Liveroot, &image);
+    for i in 0..100 {
+        let bytes = fs::read(mount.join(&format!("file-{i}"))).unwrap();
+        assert!(bytes == vec![i; 1 << 20]);
+    }
     mount.umount();
 }
 

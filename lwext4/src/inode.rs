@@ -87,6 +87,11 @@ impl InodeData {
         Owner::new(&fs.geo, self.ino, self.raw.generation())
     }
 
+    /// Where the inode is: a block of the inode table, and the byte in it.
+    pub fn place(&self) -> (BlockNo, usize) {
+        self.table
+    }
+
     /// Adds to (or takes from) the blocks the inode accounts for, in file-system blocks.
     pub fn add_blocks(&mut self, fs: &Fs, blocks: i64) {
         let per_block = i64::from(fs.geo.block_size / 512);

@@ -7,6 +7,7 @@ mod info;
 mod mount;
 mod mount_helper;
 mod resize;
+mod shrink;
 mod trim;
 mod umount;
 mod values;
@@ -18,6 +19,7 @@ pub use info::Info;
 pub use mount::Mount;
 pub use mount_helper::as_subcommand;
 pub use resize::Resize;
+pub use shrink::Shrink;
 pub use trim::Trim;
 pub use umount::Umount;
 pub use values::{NewSize, parse_size, parse_uuid};
@@ -91,12 +93,16 @@ pub enum Command {
     /// independent reader reads all files a second time, and both must see the same. Usage recorded
     /// for quotas is not checked.
     Check(Check),
-    /// Make an image, and the file system in it, larger.
+    /// Make an image, and the file system in it, larger or smaller.
     ///
-    /// What an interruption leaves is a file system of some size in between, with everything in it. An
-    /// image that is mounted grows under its users; so does, without being asked, one mounted with
-    /// -o autogrow when it is full.
+    /// What is in the way of a smaller size moves. An interruption leaves a file system of the old size,
+    /// the new one, or one in between, with everything in it. An image that is mounted grows under its
+    /// users; so does, without being asked, one mounted with -o autogrow when it is full.
     Resize(Resize),
+    /// Make an image as small as what it holds.
+    ///
+    /// As `resize IMAGE min`, with some headroom if wanted.
+    Shrink(Shrink),
     /// Give an image's free space back to the host.
     ///
     /// Free space that the file has blocks for on the host becomes holes: the image stays as large as it

@@ -9,11 +9,13 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   liveroot resize rootfs.ext4 4G
-  liveroot resize rootfs.ext4 +512M")]
+  liveroot resize rootfs.ext4 +512M
+  liveroot resize rootfs.ext4 min")]
 pub struct Resize {
     /// The image file, or a block device.
     pub image: PathBuf,
-    /// The new size: bytes (units K, M, G, T allowed), or with + or - so many more or fewer than now.
+    /// The new size: bytes (units K, M, G, T allowed), or with + or - so many more or fewer than now, or
+    /// min: as small as what it holds.
     #[arg(value_parser = parse_new_size, allow_hyphen_values = true)]
     pub size: NewSize,
     /// The file system starts at this byte of the image (units K, M, G, T allowed).

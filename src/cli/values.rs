@@ -51,6 +51,14 @@ pub fn parse_percent(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Percent to add, `10` or `10%`.
+pub fn parse_headroom(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if (0.0..=1000.0).contains(&percent) => Ok(percent),
+        _ => Err("not a percentage between 0 and 1000".to_owned()),
+    }
+}
+
 pub fn parse_owner(text: &str) -> Result<(u32, u32), String> {
     let error = || "not two numbers of the form UID:GID".to_owned();
     let (uid, gid) = text.split_once(':').ok_or_else(error)?;

@@ -6,6 +6,7 @@ mod generate;
 mod info;
 mod mount;
 mod resize;
+mod shrink;
 mod trim;
 mod umount;
 
@@ -24,6 +25,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Resize(args) => resize::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
         Command::Trim(args) => trim::run(&args),
         Command::Generate(args) => generate::run(&args),
     }

@@ -3,13 +3,14 @@
 use crate::cli::{self, NewSize};
 use crate::failure::{Failure, Result};
 use crate::session::control::{self, Daemon, Event, Request};
-use crate::session::image::{self, human_size};
+use crate::session::image::{self, Image, human_size};
 use crate::session::in_use::FileId;
 use crate::session::options::Place;
 use crate::sys::Access;
-use lwext4::{OpenOptions, Volume};
+use lwext4::{BlockDevice, Error, OpenOptions, Volume};
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Changes an image's size.
 pub fn run(args: &cli::Resize) -> Result<()> {
@@ -22,20 +23,70 @@ pub fn run(args: &cli::Resize) -> Result<()> {
     }
     image.lock(Access::Write)?;
     let explain = |error| image.explain(&error, Access::Write);
-    let volume = Volume::open(image.device.clone(), OpenOptions::default()).map_err(explain)?;
+    let device: Arc<dyn BlockDevice> = image.device.clone();
+    if args.size == NewSize::Least {
+        let size = shrink_to_fit(&image, 0.0)?;
+        tell(&args.image, size);
+        return Ok(());
+    }
+    let volume = Volume::open(device.clone(), OpenOptions::default()).map_err(explain)?;
     let now = volume.superblock().size();
-    let wanted = target(args, now)?;
-    let grown = if wanted < now {
-        Err(Failure::of(
-            &args.image,
-            "making an image smaller is not possible",
-        ))
-    } else {
-        volume.grow(wanted).map_err(explain)
+    let size = match target(args, now) {
+        Ok(wanted) if wanted < now => {
+            volume.close().map_err(explain)?;
+            lwext4::shrink(&device, wanted, &OpenOptions::default())
+                .map_err(|error| explain_shrink(&image, &error))?
+        }
+        Ok(wanted) => {
+            let grown = volume.grow(wanted).map_err(explain);
+            volume.close().map_err(explain)?;
+            grown?
+        }
+        Err(failure) => {
+            volume.close().map_err(explain)?;
+            return Err(failure);
+        }
     };
-    volume.close().map_err(explain)?;
-    tell(&args.image, grown?);
+    tell(&args.image, size);
     Ok(())
+}
+
+/// Makes the image as small as it can be, and then `headroom` percent larger: its size.
+pub fn shrink_to_fit(image: &Image, headroom: f64) -> Result<u64> {
+    let explain = |error| image.explain(&error, Access::Write);
+    let device: Arc<dyn BlockDevice> = image.device.clone();
+    let options = OpenOptions::default();
+    // Whatever a crash left behind is done with before anything is counted.
+    let volume = Volume::open(device.clone(), options.clone()).map_err(explain)?;
+    let now = volume.superblock().size();
+    volume.close().map_err(explain)?;
+    let least = lwext4::minimum_size(&device).map_err(explain)?;
+    let mut wanted = least + (least as f64 * headroom / 100.0) as u64;
+    while wanted < now {
+        match lwext4::shrink(&device, wanted, &options) {
+            Ok(size) => return Ok(size),
+            // The least size is an estimate: how much the maps of moved files grow is not known before.
+            Err(Error::NoSpace) => wanted += wanted / 64 + (1 << 20),
+            Err(error) => return Err(explain_shrink(image, &error)),
+        }
+    }
+    Ok(now)
+}
+
+fn explain_shrink(image: &Image, error: &Error) -> Failure {
+    if !matches!(error, Error::NoSpace) {
+        return image.explain(error, Access::Write);
+    }
+    let failure = Failure::of(&image.given, "what the image holds does not fit that size");
+    let device: Arc<dyn BlockDevice> = image.device.clone();
+    match lwext4::minimum_size(&device) {
+        Ok(least) => failure.remedy(format!(
+            "it needs about {}: liveroot resize {} min",
+            human_size(least),
+            image.given.display()
+        )),
+        Err(_) => failure,
+    }
 }
 
 /// The size wanted, in bytes, when it is `now`.
@@ -89,7 +140,8 @@ fn ask(args: &cli::Resize, mut daemon: Daemon, id: FileId) -> Result<()> {
     }
 }
 
-fn tell(image: &Path, size: u64) {
+/// Says how large the file system is.
+pub fn tell(image: &Path, size: u64) {
     // Who closes the pipe early has seen enough.
     let _ = writeln!(
         std::io::stdout(),

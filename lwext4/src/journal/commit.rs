@@ -139,9 +139,6 @@ fn write(fs: &Fs, sealed: &Sealed) -> Result<()> {
         if log.blocks_needed(images.len(), sealed.revoked.len()) > log.free_blocks() {
             write_home(fs)?;
         }
-        if let Some(mirror) = &*journal.mirror.lock() {
-            mirror.write(sealed.tid, &images, &sealed.revoked, barriers)?;
-        }
         log.write(sealed.tid, &images, &sealed.revoked, barriers)
     } else {
         let mut sorted: Vec<_> = sealed

@@ -140,8 +140,6 @@ pub(crate) struct Journal {
     pub done: Condvar,
     /// The journal on disk, unless the volume writes without one.
     pub log: Option<log::Log>,
-    /// Where the log is moving to, while it does: see `resize/move_journal.rs`.
-    pub mirror: Mutex<Option<log::Log>>,
     pub pending: Mutex<BTreeMap<BlockNo, Pending>>,
     /// Blocks that a transaction may have at most.
     pub max_blocks: u32,
@@ -165,7 +163,6 @@ impl Journal {
             wanted: Condvar::new(),
             done: Condvar::new(),
             log,
-            mirror: Mutex::new(None),
             pending: Mutex::new(BTreeMap::new()),
             max_blocks,
         }

@@ -275,12 +275,12 @@ pub(crate) fn next_above(
     }
 }
 
-/// Whether any of the map's own blocks is at `ceiling` or behind it.
-pub(crate) fn has_node_above(fs: &Fs, inode: &InodeData, ceiling: BlockNo) -> Result<bool> {
+/// The map's own blocks outside of the inode.
+pub(crate) fn nodes(fs: &Fs, inode: &InodeData) -> Result<Vec<BlockNo>> {
     if has_extents(inode) {
-        extents::has_node_above(fs, inode, ceiling)
+        extents::nodes(fs, inode)
     } else {
-        indirect::has_node_above(fs, inode, ceiling)
+        indirect::nodes(fs, inode)
     }
 }
 

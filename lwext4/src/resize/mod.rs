@@ -16,6 +16,7 @@ mod auto;
 mod copies;
 mod cut;
 mod grow;
+mod journal_map;
 mod layout;
 mod meta_bg;
 mod move_blocks;

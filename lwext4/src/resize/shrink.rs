@@ -1,6 +1,7 @@
 //! Shrinking a file system that nobody uses.
 
 use super::fit;
+use super::move_journal::Exchange;
 use super::survey::Survey;
 use crate::device::BlockDevice;
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ const ROUNDS: u32 = 10_000;
 enum Step {
     Done(u64),
     Again,
+    /// To be written when the volume is closed; then again.
+    Exchange(Exchange),
 }
 
 /// Makes the file system on `device` as large as fits `bytes`, which is less than it is, and then the
@@ -48,6 +51,13 @@ pub fn shrink(device: &Arc<dyn BlockDevice>, bytes: u64, options: &OpenOptions) 
                 return Ok(size);
             }
             Step::Again => closed?,
+            Step::Exchange(exchange) => {
+                closed?;
+                device
+                    .write_at(&exchange.bytes, exchange.at)
+                    .and_then(|()| device.flush())
+                    .map_err(|e| Error::io("moving the journal", e))?;
+            }
         }
     }
     Err(Error::NoSpace)
@@ -79,9 +89,11 @@ impl Fs {
         let stage = Survey::new(self)?.stage(target)?;
         let ceiling = BlockNo(stage);
         self.alloc.set_ceiling(ceiling);
-        if let Some(journal) = self.journal_above(ceiling)? {
-            self.move_journal(journal)?;
+        if self.trim_journal()? {
             return Ok(Step::Again);
+        }
+        if self.journal_above(ceiling)? {
+            return self.prepare_journal_move().map(Step::Exchange);
         }
         let groups = self.geo.groups_for(stage) as u32;
         self.renumber(groups)?;

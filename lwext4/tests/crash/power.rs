@@ -20,6 +20,8 @@ pub struct Recording {
     pub start: Vec<u8>,
     pub events: Vec<Event>,
     pub history: History,
+    /// Cuts are made from this event on.
+    pub from: usize,
 }
 
 /// How a workload is made.
@@ -61,6 +63,7 @@ pub fn record_on(
         start,
         events: recorder.events(),
         history,
+        from: 0,
     }
 }
 
@@ -202,13 +205,14 @@ pub struct Plan {
 pub fn check_recording(recording: &Recording, plan: &Plan, seed: u64) -> (usize, usize) {
     const THREADS: usize = 2;
     let len = recording.events.len();
-    let every = (len / plan.prefixes / THREADS).max(1);
+    let from = recording.from;
+    let every = ((len - from) / plan.prefixes / THREADS).max(1);
     let mut random = Random::new(seed);
     // How many orders are sampled at each place.
     let mut orders: HashMap<usize, usize> = HashMap::new();
     for _ in 0..plan.orders {
         *orders
-            .entry(1 + random.below(len as u64) as usize)
+            .entry(from + 1 + random.below((len - from) as u64) as usize)
             .or_default() += 1;
     }
     let counts = [AtomicUsize::new(0), AtomicUsize::new(0)];
@@ -219,7 +223,7 @@ pub fn check_recording(recording: &Recording, plan: &Plan, seed: u64) -> (usize,
                 let bench = Bench::new();
                 let mut random = Random::new(seed * 7 + thread as u64);
                 let mut cuts = Cuts::new(&recording.start, &recording.events);
-                for at in (0..=len).filter(|at| at % THREADS == thread) {
+                for at in (from..=len).filter(|at| at % THREADS == thread) {
                     if (at / THREADS).is_multiple_of(every) {
                         let cut = cuts.prefix(at);
                         bench

@@ -1,10 +1,13 @@
 //! Power cuts while a file system changes its size.
 
-use crate::power::{Plan, Script, check_recording, record_on};
+use crate::devices::Recorder;
+use crate::history::Scope;
+use crate::power::{Plan, Recording, Script, check_recording, record_on};
 use crate::tools::{Dir, Family, JOURNALED, available};
-use crate::workload::Workload;
+use crate::workload::{Workload, new_file};
 use crate::{full, seed};
-use lwext4::OpenOptions;
+use lwext4::{BlockDevice, FileType, Ino, MemDevice, OpenOptions, Volume, WriteMode};
+use std::sync::Arc;
 
 /// The device's size: there is room to grow. Power cuts do not change it.
 const DEVICE: usize = 40 << 20;
@@ -15,12 +18,12 @@ fn plan() -> Plan {
     if full() {
         Plan {
             prefixes: usize::MAX,
-            orders: 1000,
+            orders: 150,
         }
     } else {
         Plan {
-            prefixes: 25,
-            orders: 25,
+            prefixes: 10,
+            orders: 12,
         }
     }
 }
@@ -71,5 +74,65 @@ fn power_cuts_while_growing() {
             ..JOURNALED[1]
         };
         run(&[JOURNALED[0], JOURNALED[1], without, JOURNALED[4]], grow);
+    }
+}
+
+/// Records how a file system shrinks whose files lie where it will end, and behind that.
+fn record_shrinking(family: &Family, dir: &Dir, seed: u64) -> Recording {
+    let start = family.image(dir);
+    let recorder = Arc::new(Recorder::new(MemDevice::from_bytes(&start)));
+    let volume = Volume::open(recorder.clone(), OpenOptions::default()).expect("opens");
+    let file = new_file(FileType::Regular, 0o600);
+    let filler = volume.create(Ino::ROOT, b"filler", &file).unwrap().attr;
+    let bytes = vec![1; 1 << 20];
+    for i in 0..18 {
+        let at = i << 20;
+        volume
+            .write(filler.ino, at, &bytes, WriteMode::Plain)
+            .unwrap();
+    }
+    let mut workload = Workload::new(&volume, &*recorder, seed);
+    (0..90)
+        .try_for_each(|_| workload.step())
+        .expect("the workload fits");
+    volume.unlink(Ino::ROOT, b"filler").unwrap();
+    volume.forget(filler.ino, 1);
+    let mut history = workload.history;
+    volume.close().expect("closes");
+    let from = recorder.now();
+    history.promise(from, Scope::All);
+    let device: Arc<dyn BlockDevice> = recorder.clone();
+    let size = lwext4::shrink(&device, 17 * MIB, &OpenOptions::default())
+        .unwrap_or_else(|error| panic!("{}: {error}", family.name));
+    assert!(size > 15 * MIB && size <= 17 * MIB, "{size}");
+    Recording {
+        name: format!("{}, shrinking", family.name),
+        start,
+        events: recorder.events(),
+        history,
+        from,
+    }
+}
+
+#[test]
+fn power_cuts_while_shrinking() {
+    if !available() {
+        return;
+    }
+    let dir = Dir::new();
+    let families = [JOURNALED[0], JOURNALED[1], JOURNALED[2], JOURNALED[4]];
+    for (i, family) in families.into_iter().enumerate() {
+        let family = Family {
+            size: DEVICE as u64,
+            ..family
+        };
+        let seed = seed() * 1000 + 800 + i as u64;
+        let recording = record_shrinking(&family, &dir, seed);
+        let (prefixes, orders) = check_recording(&recording, &plan(), seed);
+        println!(
+            "{}: {} events; {prefixes} prefixes and {orders} orders",
+            recording.name,
+            recording.events.len() - recording.from
+        );
     }
 }

@@ -11,7 +11,7 @@ mod relocate;
 mod remove;
 
 pub(super) use change::{convert, insert};
-pub(super) use relocate::{has_node_above, lower_nodes, repoint};
+pub(super) use relocate::{lower_nodes, nodes, repoint};
 #[cfg(test)]
 pub(super) use remove::forget;
 pub(super) use remove::remove;

@@ -94,23 +94,20 @@ pub(in crate::map) fn lower_nodes(
     }
 }
 
-/// See [`crate::map::has_node_above`].
-pub(in crate::map) fn has_node_above(fs: &Fs, inode: &InodeData, ceiling: BlockNo) -> Result<bool> {
+/// See [`crate::map::nodes`].
+pub(in crate::map) fn nodes(fs: &Fs, inode: &InodeData) -> Result<Vec<BlockNo>> {
+    let mut nodes = Vec::new();
     let mut at = 0;
     loop {
         let path = Path::find(fs, inode, at)?;
-        let mut levels = path.above.iter().chain([&path.leaf]);
-        if levels.any(|level| {
-            level
-                .block
-                .as_ref()
-                .is_some_and(|block| block.no >= ceiling)
-        }) {
-            return Ok(true);
-        }
+        let levels = path.above.iter().chain([&path.leaf]);
+        nodes.extend(levels.filter_map(|level| level.block.as_ref().map(|block| block.no)));
         match u32::try_from(path.leaf.end) {
             Ok(next) if next > at && !path.above.is_empty() => at = next,
-            _ => return Ok(false),
+            _ => break,
         }
     }
+    nodes.sort_unstable();
+    nodes.dedup();
+    Ok(nodes)
 }

@@ -9,7 +9,7 @@
 mod array;
 mod relocate;
 
-pub(super) use relocate::{has_node_above, lower_nodes, repoint};
+pub(super) use relocate::{lower_nodes, nodes, repoint};
 
 use super::{Run, alloc_nodes, free_nodes, is_metadata};
 use crate::cache::BlockKind;

@@ -81,30 +81,27 @@ fn lower_children(
     Ok(true)
 }
 
-/// See [`crate::map::has_node_above`].
-pub(in crate::map) fn has_node_above(fs: &Fs, inode: &InodeData, ceiling: BlockNo) -> Result<bool> {
+/// See [`crate::map::nodes`].
+pub(in crate::map) fn nodes(fs: &Fs, inode: &InodeData) -> Result<Vec<BlockNo>> {
+    let mut nodes = Vec::new();
     for array in Array::roots(fs) {
-        if any_above(fs, inode, &array, ceiling)? {
-            return Ok(true);
-        }
+        nodes_below(fs, inode, &array, &mut nodes)?;
     }
-    Ok(false)
+    Ok(nodes)
 }
 
-/// Whether an array below this one is above the ceiling. At most three deep.
-fn any_above(fs: &Fs, inode: &InodeData, array: &Array, ceiling: BlockNo) -> Result<bool> {
+/// The arrays below one. At most three deep.
+fn nodes_below(fs: &Fs, inode: &InodeData, array: &Array, nodes: &mut Vec<BlockNo>) -> Result<()> {
     if array.height == 0 {
-        return Ok(false);
+        return Ok(());
     }
     for i in 0..array.len {
         let number = BlockNo(array.get(inode, i));
-        if number.0 == 0 {
-            continue;
-        }
-        let child = array.child(fs, inode, i, number)?;
-        if number >= ceiling || any_above(fs, inode, &child, ceiling)? {
-            return Ok(true);
+        if number.0 != 0 {
+            nodes.push(number);
+            let child = array.child(fs, inode, i, number)?;
+            nodes_below(fs, inode, &child, nodes)?;
         }
     }
-    Ok(false)
+    Ok(())
 }
