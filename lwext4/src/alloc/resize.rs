@@ -153,14 +153,22 @@ impl Allocator {
             (old.inode_bitmap, old.inode_bitmap, 1),
             (old.inode_table, old.inode_table, table),
         ];
+        let mut taken = Vec::new();
         for (place, target, len) in &mut places {
-            if place.0 + u64::from(*len) > ceiling.0 {
-                let (start, got) = self.alloc_blocks(h, BlockNo(0), *len)?;
-                *target = start;
-                if got < *len {
-                    self.free_blocks(h, start, got, false)?;
+            if place.0 + u64::from(*len) <= ceiling.0 {
+                continue;
+            }
+            let found = self.alloc_blocks(h, BlockNo(0), *len);
+            taken.extend(found.as_ref().ok().copied());
+            match found {
+                Ok((start, got)) if got == *len => *target = start,
+                Ok(_) | Err(Error::NoSpace) => {
+                    for (start, got) in taken {
+                        self.free_blocks(h, start, got, false)?;
+                    }
                     return Err(Error::NoSpace);
                 }
+                Err(error) => return Err(error),
             }
         }
         // The bitmaps as they are now, with what was just taken.

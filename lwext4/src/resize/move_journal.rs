@@ -1,10 +1,10 @@
 //! Moving the journal below the new end.
 //!
 //! Where the journal is must not itself be in the journal: a kernel that replays it would go on writing
-//! where the journal was. So it moves without: the inode gets the new blocks besides the old ones, behind
-//! the journal's end, in a transaction. When the log is empty and the volume closed, one write of a
-//! sector exchanges the two: it gives the inode a second map of the same blocks, prepared before. At
-//! last a transaction takes what is behind the journal's end away.
+//! where the journal was. So it moves without: for every block that is in the way, the inode gets a new
+//! one besides, behind the journal's end, in a transaction. When the log is empty and the volume closed,
+//! one write of a sector exchanges the two: it gives the inode a second map of the same blocks, prepared
+//! before. At last a transaction takes what is behind the journal's end away.
 
 use super::journal_map::{self, Blocks, Map};
 use crate::cache::BlockKind;
@@ -90,9 +90,9 @@ impl Fs {
         }
     }
 
-    /// Prepares the move: the journal's inode has room for two. The write that exchanges them is for
-    /// when the volume is closed.
-    pub(super) fn prepare_journal_move(&self) -> Result<Exchange> {
+    /// Prepares the move of what is at `ceiling` or behind it: the journal's inode has the new blocks too.
+    /// The write that exchanges them is for when the volume is closed.
+    pub(super) fn prepare_journal_move(&self, ceiling: BlockNo) -> Result<Exchange> {
         let Some(mut data) = self.journal_inode()? else {
             return Err(Corrupt::new("the journal has no inode").into());
         };
@@ -100,7 +100,7 @@ impl Fs {
         self.journal.checkpoint()?;
         let credits = self.journal.alone_limit() / 2;
         let mut h = self.begin_alone(Credits(credits))?;
-        let result = self.double(&mut h, &mut data, len, credits);
+        let result = self.double(&mut h, &mut data, len, ceiling, credits);
         let second = h.finish_with(&mut data, result)?;
         drop(h);
         // As the inode will be on disk, but for the map.
@@ -118,51 +118,32 @@ impl Fs {
         })
     }
 
-    /// Gives the inode as many blocks again, and returns the map that begins with those.
+    /// Gives the inode a new block for every one in the way, and returns the map that has them in the
+    /// place of those.
     fn double(
         &self,
         h: &mut Handle<'_>,
         data: &mut InodeData,
         len: u32,
+        ceiling: BlockNo,
         credits: u32,
     ) -> Result<Map> {
         let block_size = self.geo.block_size;
-        let extents = map::has_extents(data);
-        let old = self.runs(data, len)?;
-        let new = self.take_runs(h, len)?;
-        let pieces = old.len() + new.len();
-        let count = 2 * u64::from(len);
-        let nodes = journal_map::nodes_needed(extents, block_size, count, pieces)?;
-        let first_nodes = self.take_singles(h, nodes)?;
-        let second_nodes = self.take_singles(h, nodes)?;
-        if 3 * nodes as u32 + 16 > credits {
-            return Err(Error::Unsupported(
-                "the journal is too small for its own map".to_owned(),
-            ));
-        }
-        let runs = |a: &[Blocks], b: &[Blocks], nodes: &[BlockNo]| {
-            let nodes = nodes.iter().map(|&no| (no, 1));
-            a.iter()
-                .chain(b)
-                .copied()
-                .chain(nodes)
-                .collect::<Vec<Blocks>>()
+        let old = split(&self.runs(data, len)?, ceiling);
+        let mut taken = Vec::new();
+        let plan = match self.plan_move(h, data, &old, ceiling, credits, &mut taken) {
+            Ok(plan) => plan,
+            Err(error) => {
+                for (start, len) in taken {
+                    self.alloc.free_blocks(h, start, len, false)?;
+                }
+                return Err(error);
+            }
         };
-        let first = journal_map::build(
-            extents,
-            block_size,
-            &runs(&old, &new, &second_nodes),
-            &first_nodes,
-        )?;
-        let second = journal_map::build(
-            extents,
-            block_size,
-            &runs(&new, &old, &first_nodes),
-            &second_nodes,
-        )?;
-        self.write_empty_journal(&old, &new)?;
+        self.write_empty_journal(&old, &plan)?;
         let owner = data.owner(self);
-        for (no, bytes) in &second.nodes {
+        let extents = map::has_extents(data);
+        for (no, bytes) in &plan.second.nodes {
             let mut bytes = bytes.clone();
             if extents && self.geo.has_csum() {
                 extent::seal_node(&mut bytes, owner.seed);
@@ -175,21 +156,72 @@ impl Fs {
             BlockKind::Indirect(owner)
         };
         let left = map::nodes(self, data)?;
-        for (no, bytes) in &first.nodes {
+        for (no, bytes) in &plan.first.nodes {
             let block = h.create_block(*no, kind)?;
             h.modify(&block, |block| block.copy_from_slice(bytes));
         }
         for no in left {
             self.alloc.free_blocks(h, no, 1, true)?;
         }
-        data.block_mut().copy_from_slice(&first.root);
-        let blocks = count + nodes as u64;
+        data.block_mut().copy_from_slice(&plan.first.root);
+        let nodes = plan.first.nodes.len() as u64;
+        let blocks = u64::from(len) + total(&plan.new) + nodes;
         data.set_size(blocks << self.geo.block_bits);
-        let sectors = (blocks + nodes as u64) * u64::from(block_size / 512);
-        data.set_sectors(sectors, block_size);
+        data.set_sectors((blocks + nodes) * u64::from(block_size / 512), block_size);
         h.store(data)?;
         self.back_up_journal(data);
-        Ok(second)
+        Ok(plan.second)
+    }
+
+    /// Takes the blocks and builds both maps. Nothing else happens; what was taken is in `taken`.
+    fn plan_move(
+        &self,
+        h: &mut Handle<'_>,
+        data: &InodeData,
+        old: &[Blocks],
+        ceiling: BlockNo,
+        credits: u32,
+        taken: &mut Vec<Blocks>,
+    ) -> Result<Plan> {
+        let block_size = self.geo.block_size;
+        let extents = map::has_extents(data);
+        let high: Vec<Blocks> = old.iter().copied().filter(|run| run.0 >= ceiling).collect();
+        let mut left = total(&high);
+        while left > 0 {
+            let goal = taken.last().map_or(BlockNo(0), |&(start, len)| {
+                BlockNo(start.0 + u64::from(len))
+            });
+            let want = u32::try_from(left).unwrap_or(u32::MAX);
+            let got = self.alloc.alloc_blocks(h, goal, want)?;
+            taken.push(got);
+            left -= u64::from(got.1);
+        }
+        let new = taken.clone();
+        let replaced = replace(old, &new, ceiling);
+        let pieces = (old.len() + new.len()).max(replaced.len() + high.len());
+        let count = total(old) + total(&new);
+        let nodes = journal_map::nodes_needed(extents, block_size, count, pieces)?;
+        if 3 * nodes as u64 + 16 > u64::from(credits) {
+            return Err(Error::Unsupported(
+                "the journal is too small for its own map".to_owned(),
+            ));
+        }
+        for _ in 0..2 * nodes {
+            let (no, _) = self.alloc.alloc_blocks(h, BlockNo(0), 1)?;
+            taken.push((no, 1));
+        }
+        let singles: Vec<Blocks> = taken.iter().skip(new.len()).copied().collect();
+        let (first_nodes, second_nodes) = singles.split_at(nodes);
+        let build = |runs: [&[Blocks]; 3], nodes: &[Blocks]| {
+            let nodes: Vec<BlockNo> = nodes.iter().map(|&(no, _)| no).collect();
+            journal_map::build(extents, block_size, &runs.concat(), &nodes)
+        };
+        Ok(Plan {
+            first: build([old, &new, second_nodes], first_nodes)?,
+            second: build([&replaced, &high, first_nodes], second_nodes)?,
+            replaced_first: replaced.first().copied(),
+            new,
+        })
     }
 
     /// Where the first `len` blocks of a file without holes are.
@@ -211,43 +243,92 @@ impl Fs {
         Ok(runs)
     }
 
-    fn take_runs(&self, h: &mut Handle<'_>, len: u32) -> Result<Vec<Blocks>> {
-        let mut runs: Vec<Blocks> = Vec::new();
-        let mut left = len;
-        while left > 0 {
-            let goal = runs.last().map_or(BlockNo(0), |&(start, len)| {
-                BlockNo(start.0 + u64::from(len))
-            });
-            let (start, got) = self.alloc.alloc_blocks(h, goal, left)?;
-            runs.push((start, got));
-            left -= got;
-        }
-        Ok(runs)
-    }
-
-    fn take_singles(&self, h: &mut Handle<'_>, count: usize) -> Result<Vec<BlockNo>> {
-        (0..count)
-            .map(|_| Ok(self.alloc.alloc_blocks(h, BlockNo(0), 1)?.0))
-            .collect()
-    }
-
-    /// Makes the new place an empty journal. What a log of another time left there must not be taken
-    /// for this one's.
-    fn write_empty_journal(&self, old: &[Blocks], new: &[Blocks]) -> Result<()> {
+    /// Makes the new blocks part of an empty journal. What a log of another time left there must not be
+    /// taken for this one's.
+    fn write_empty_journal(&self, old: &[Blocks], plan: &Plan) -> Result<()> {
         let bits = self.geo.block_bits;
-        for &(start, len) in new {
+        for &(start, len) in &plan.new {
             self.dev
                 .punch(self.geo.offset(start), u64::from(len) << bits)
                 .map_err(|e| Error::io("zeroing the new journal", e))?;
         }
-        let (Some(&(from, _)), Some(&(to, _))) = (old.first(), new.first()) else {
+        // The first block may be one of those that move.
+        let (Some(&(from, _)), Some(&(to, _))) = (old.first(), plan.replaced_first.as_ref()) else {
             return Ok(());
         };
+        if from == to {
+            return Ok(());
+        }
         let sb = self.sb.lock().clone();
         let file = open_journal(&self.dev, &sb, &self.geo)?;
         let mut journal = file.read_superblock()?;
         journal.set_start(0);
-        debug_assert_ne!(from, to);
         self.write_data(self.geo.offset(to), &journal.encode()[..])
+    }
+}
+
+/// The two maps, and the blocks that are new.
+struct Plan {
+    first: Map,
+    second: Map,
+    new: Vec<Blocks>,
+    /// Where the journal begins by the second map.
+    replaced_first: Option<Blocks>,
+}
+
+fn total(runs: &[Blocks]) -> u64 {
+    runs.iter().map(|&(_, len)| u64::from(len)).sum()
+}
+
+/// Runs of which none lies on both sides of `ceiling`.
+fn split(runs: &[Blocks], ceiling: BlockNo) -> Vec<Blocks> {
+    let parts = runs.iter().flat_map(|&(start, len)| {
+        let below = ceiling.0.saturating_sub(start.0).min(u64::from(len)) as u32;
+        let behind = BlockNo(start.0 + u64::from(below));
+        [(start, below), (behind, len - below)]
+    });
+    parts.filter(|&(_, len)| len > 0).collect()
+}
+
+/// `runs` with those at `ceiling` or behind it replaced by `new` ones, in order.
+fn replace(runs: &[Blocks], new: &[Blocks], ceiling: BlockNo) -> Vec<Blocks> {
+    let mut unused = new.to_vec();
+    unused.reverse();
+    let mut replaced = Vec::new();
+    for &(start, len) in runs {
+        if start < ceiling {
+            replaced.push((start, len));
+            continue;
+        }
+        let mut left = len;
+        while left > 0 {
+            let Some((start, len)) = unused.pop() else {
+                break;
+            };
+            let part = len.min(left);
+            replaced.push((start, part));
+            left -= part;
+            if part < len {
+                unused.push((BlockNo(start.0 + u64::from(part)), len - part));
+            }
+        }
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_way_is_replaced_in_its_place() {
+        let run = |start, len| (BlockNo(start), len);
+        let runs = split(&[run(90, 20), run(5, 3), run(200, 4)], BlockNo(100));
+        assert_eq!(runs, [run(90, 10), run(100, 10), run(5, 3), run(200, 4)]);
+        let new = [run(10, 7), run(30, 7)];
+        assert_eq!(
+            replace(&runs, &new, BlockNo(100)),
+            [run(90, 10), run(10, 7), run(30, 3), run(5, 3), run(33, 4)]
+        );
     }
 }

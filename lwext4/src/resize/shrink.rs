@@ -86,14 +86,14 @@ impl Fs {
         if target >= self.geo.blocks() {
             return Ok(Step::Done(self.geo.blocks() << bits));
         }
-        let stage = Survey::new(self)?.stage(target)?;
-        let ceiling = BlockNo(stage);
-        self.alloc.set_ceiling(ceiling);
         if self.trim_journal()? {
             return Ok(Step::Again);
         }
+        let stage = Survey::new(self)?.stage(target)?;
+        let ceiling = BlockNo(stage);
+        self.alloc.set_ceiling(ceiling);
         if self.journal_above(ceiling)? {
-            return self.prepare_journal_move().map(Step::Exchange);
+            return self.prepare_journal_move(ceiling).map(Step::Exchange);
         }
         let groups = self.geo.groups_for(stage) as u32;
         self.renumber(groups)?;
