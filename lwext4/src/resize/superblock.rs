@@ -20,6 +20,9 @@ impl Fs {
         sb.set_blocks_count(new.blocks);
         sb.set_inodes_count(new.inodes);
         sb.set_reserved_gdt_blocks(new.reserved_gdt_blocks as u16);
+        if new.first_meta_bg != u32::MAX {
+            sb.set_first_meta_bg(new.first_meta_bg);
+        }
         if sb.features().compat.contains(Compat::SPARSE_SUPER2) {
             sb.set_backup_bg0(new.backup_bgs[0]);
             sb.set_backup_bg1(new.backup_bgs[1]);
