@@ -8,6 +8,10 @@ pub const EXIT_FAILED: u8 = 1;
 /// The exit code of a command line that makes no sense.
 pub const EXIT_USAGE: u8 = 2;
 
+/// The exit code of `run` when it failed itself, as `env` and `docker run` have it: lower ones are
+/// those of the command that it ran.
+pub const EXIT_RUN_FAILED: u8 = 125;
+
 /// Why a command failed: `SUBJECT: what; remedy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -15,6 +19,7 @@ pub struct Failure {
     what: String,
     remedy: Option<String>,
     exit_code: u8,
+    told: bool,
 }
 
 /// What every fallible step of a command returns.
@@ -36,6 +41,7 @@ impl Failure {
             what: printable(&what.to_string()),
             remedy: None,
             exit_code: EXIT_FAILED,
+            told: false,
         }
     }
 
@@ -61,6 +67,14 @@ impl Failure {
         self
     }
 
+    /// Says that `done` entries are in the image all the same.
+    #[must_use]
+    pub fn after(mut self, done: u64) -> Failure {
+        self.what
+            .push_str(&format!(" (the {done} entries before it are in)"));
+        self
+    }
+
     /// Sets the exit code.
     #[must_use]
     pub fn with_exit_code(mut self, exit_code: u8) -> Failure {
@@ -74,6 +88,20 @@ impl Failure {
             exit_code,
             ..Failure::new(line.trim_end())
         }
+    }
+
+    /// A failure that was printed as it happened, or needs no words: an exit code alone.
+    pub fn told(exit_code: u8) -> Failure {
+        Failure {
+            exit_code,
+            told: true,
+            ..Failure::new("")
+        }
+    }
+
+    /// Whether there is nothing more to print.
+    pub fn is_told(&self) -> bool {
+        self.told
     }
 
     /// The exit code that goes with it.

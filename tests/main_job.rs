@@ -6,16 +6,15 @@
 
 mod support;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use support::command::shell;
 use support::full;
 use support::image::{Features, Image, Maker, Spec};
+use support::job::{self, Load, Readers};
 use support::mount::{How, Mounted};
-use support::oracle::{assert_same, manifest};
+use support::oracle::manifest;
 use support::requirements::{Need, can_run, loop_works, skip};
-use support::tree::{self, TREE};
+use support::tree::{self, Nasty, TREE};
 use support::view;
 
 /// Percentage of files that may lie in more than one piece.
@@ -46,35 +45,20 @@ fn main_job(name: &str, maker: Maker, features: Features, block_size: u32, inode
         Err(reason) => return skip(name, &reason),
     };
     image.fsck();
-    let empty = image.free();
-    let tar = tar_for(&spec);
-
-    let live = fill(how, &image, &tar, &spec);
-    let wanted = reference(&tar, &spec).unwrap_or(live);
-
-    if loop_works() {
-        let mounted = Mounted::new(How::Loop, &image);
-        let found = manifest(&mounted.join(TREE));
-        assert_same(&wanted, &found, "what the kernel sees");
-        if view::reads(&spec) {
-            assert!(view::assert_agrees(&image, features, mounted.path()) > 1000);
-        }
-        mounted.umount();
-    }
-    let mounted = Mounted::new(how, &image);
-    let found = manifest(&mounted.join(TREE));
-    assert_same(&wanted, &found, "what a second mount sees");
-    if !loop_works() && view::reads(&spec) {
-        assert!(view::assert_agrees(&image, features, mounted.path()) > 1000);
-    }
-    shell("rm -rf \"$1\"", [mounted.join(TREE)]);
-    mounted.umount();
-    image.fsck();
-    assert_eq!(
-        image.free(),
-        empty,
-        "deleting everything gives everything back"
-    );
+    let empty = image.unused();
+    let load = Load {
+        tar: tar_for(&spec),
+        members: &[],
+        nasty: Nasty::of(&spec),
+    };
+    let live = fill(how, &image, &load);
+    let wanted = reference(&load, &spec).unwrap_or(live);
+    let readers = Readers {
+        kernel: loop_works(),
+        ext4_view: view::reads(&image),
+    };
+    job::read_back(how, &image, &wanted, readers);
+    job::empty(how, &image, empty);
 }
 
 /// The real root filesystem at full size and for the commonest image; else something quicker.
@@ -86,30 +70,19 @@ fn tar_for(spec: &Spec) -> PathBuf {
         .unwrap_or_else(|| tree::small_tar().to_owned())
 }
 
-/// Fills an image in two sessions, with e2fsck after each. Gives the manifest as seen before the last unmount.
-fn fill(how: How, image: &Image, tar: &Path, spec: &Spec) -> String {
-    let mounted = Mounted::new(how, image);
-    let rootfs = mounted.join(TREE).join("rootfs");
-    fs::create_dir_all(&rootfs).expect("directories can be made");
-    tree::untar(tar, &rootfs);
-    mounted.umount();
-    let non_contiguous = image.fsck();
+/// Fills an image; its files must be in one piece.
+fn fill(how: How, image: &Image, load: &Load) -> String {
+    let filled = job::fill(how, image, load);
+    let share = filled.non_contiguous;
     assert!(
-        non_contiguous < NON_CONTIGUOUS_MAX,
-        "{non_contiguous} % of the files are not contiguous"
+        share < NON_CONTIGUOUS_MAX,
+        "{share} % of the files are not contiguous"
     );
-
-    let mounted = Mounted::new(how, image);
-    tree::nasty(&mounted.join(TREE).join("nasty"), spec);
-    tree::settle_times(mounted.path());
-    let live = manifest(&mounted.join(TREE));
-    mounted.umount();
-    image.fsck();
-    live
+    filled.manifest
 }
 
 /// What the kernel's ext4 makes of the same input on the same kind of image, where it can be asked.
-fn reference(tar: &Path, spec: &Spec) -> Option<String> {
+fn reference(load: &Load, spec: &Spec) -> Option<String> {
     if !loop_works() {
         return None;
     }
@@ -118,7 +91,7 @@ fn reference(tar: &Path, spec: &Spec) -> Option<String> {
         ..*spec
     };
     let image = Image::make(&spec).ok()?;
-    fill(How::Loop, &image, tar, &spec);
+    fill(How::Loop, &image, load);
     let mounted = Mounted::new(How::Loop, &image);
     let wanted = manifest(&mounted.join(TREE));
     mounted.umount();

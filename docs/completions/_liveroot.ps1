@@ -31,6 +31,7 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('unmount', 'unmount', [CompletionResultType]::ParameterValue, 'Unmount, and return when the image is complete and clean')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Tell what is in an image: label, size, use, features, state')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look for damage in an image, without changing it')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Tell which ways of working this machine allows, and what would allow more')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write the manual pages and shell completions')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -71,6 +72,7 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
         'liveroot;mount' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Mount options, separated by commas; see below')
             [CompletionResult]::new('--options', '--options', [CompletionResultType]::ParameterName, 'Mount options, separated by commas; see below')
+            [CompletionResult]::new('--map', '--map', [CompletionResultType]::ParameterName, 'Who is who in the image: caller, none, or IMAGE:HOST:COUNT,...; see below')
             [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The file system starts at this byte of the image (units K, M, G, T allowed)')
             [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'The file system is in this partition (MBR or GPT) of the image, counted from 1')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'How many threads serve requests. By default one a processor, at least 2, at most 8')
@@ -80,6 +82,7 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Change nothing in the image')
             [CompletionResult]::new('--read-only', '--read-only', [CompletionResultType]::ParameterName, 'Change nothing in the image')
             [CompletionResult]::new('--allow-other', '--allow-other', [CompletionResultType]::ParameterName, 'Let other users in, subject to the files'' permissions')
+            [CompletionResult]::new('--no-sandbox', '--no-sandbox', [CompletionResultType]::ParameterName, 'Let the daemon keep its privileges, and its way to other files, when it serves')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -126,6 +129,14 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'liveroot;doctor' {
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON, for programs')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'liveroot;generate' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -139,6 +150,7 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('umount', 'umount', [CompletionResultType]::ParameterValue, 'Unmount, and return when the image is complete and clean')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Tell what is in an image: label, size, use, features, state')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look for damage in an image, without changing it')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Tell which ways of working this machine allows, and what would allow more')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write the manual pages and shell completions')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -156,6 +168,9 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             break
         }
         'liveroot;help;check' {
+            break
+        }
+        'liveroot;help;doctor' {
             break
         }
         'liveroot;help;generate' {

@@ -22,6 +22,9 @@ _liveroot() {
             liveroot,create)
                 cmd="liveroot__subcmd__create"
                 ;;
+            liveroot,doctor)
+                cmd="liveroot__subcmd__doctor"
+                ;;
             liveroot,generate)
                 cmd="liveroot__subcmd__generate"
                 ;;
@@ -46,6 +49,9 @@ _liveroot() {
             liveroot__subcmd__help,create)
                 cmd="liveroot__subcmd__help__subcmd__create"
                 ;;
+            liveroot__subcmd__help,doctor)
+                cmd="liveroot__subcmd__help__subcmd__doctor"
+                ;;
             liveroot__subcmd__help,generate)
                 cmd="liveroot__subcmd__help__subcmd__generate"
                 ;;
@@ -68,7 +74,7 @@ _liveroot() {
 
     case "${cmd}" in
         liveroot)
-            opts="-h -V --help --version create mount umount unmount info check generate help"
+            opts="-h -V --help --version create mount umount unmount info check doctor generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -201,6 +207,20 @@ _liveroot() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        liveroot__subcmd__doctor)
+            opts="-h -V --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         liveroot__subcmd__generate)
             opts="-h -V --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -216,7 +236,7 @@ _liveroot() {
             return 0
             ;;
         liveroot__subcmd__help)
-            opts="create mount umount info check generate help"
+            opts="create mount umount info check doctor generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -244,6 +264,20 @@ _liveroot() {
             return 0
             ;;
         liveroot__subcmd__help__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        liveroot__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -350,7 +384,7 @@ _liveroot() {
             return 0
             ;;
         liveroot__subcmd__mount)
-            opts="-o -f -r -h -V --options --foreground --read-only --allow-other --offset --partition --threads --stats --help --version"
+            opts="-o -f -r -h -V --options --foreground --read-only --allow-other --map --no-sandbox --offset --partition --threads --stats --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -361,6 +395,10 @@ _liveroot() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -28,6 +28,7 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand unmount 'Unmount, and return when the image is complete and clean'
             cand info 'Tell what is in an image: label, size, use, features, state'
             cand check 'Look for damage in an image, without changing it'
+            cand doctor 'Tell which ways of working this machine allows, and what would allow more'
             cand generate 'Write the manual pages and shell completions'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -66,6 +67,7 @@ set edit:completion:arg-completer[liveroot] = {|@words|
         &'liveroot;mount'= {
             cand -o 'Mount options, separated by commas; see below'
             cand --options 'Mount options, separated by commas; see below'
+            cand --map 'Who is who in the image: caller, none, or IMAGE:HOST:COUNT,...; see below'
             cand --offset 'The file system starts at this byte of the image (units K, M, G, T allowed)'
             cand --partition 'The file system is in this partition (MBR or GPT) of the image, counted from 1'
             cand --threads 'How many threads serve requests. By default one a processor, at least 2, at most 8'
@@ -75,6 +77,7 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand -r 'Change nothing in the image'
             cand --read-only 'Change nothing in the image'
             cand --allow-other 'Let other users in, subject to the files'' permissions'
+            cand --no-sandbox 'Let the daemon keep its privileges, and its way to other files, when it serves'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -116,6 +119,13 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'liveroot;doctor'= {
+            cand --json 'Print JSON, for programs'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'liveroot;generate'= {
             cand -h 'Print help'
             cand --help 'Print help'
@@ -128,6 +138,7 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand umount 'Unmount, and return when the image is complete and clean'
             cand info 'Tell what is in an image: label, size, use, features, state'
             cand check 'Look for damage in an image, without changing it'
+            cand doctor 'Tell which ways of working this machine allows, and what would allow more'
             cand generate 'Write the manual pages and shell completions'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -140,6 +151,8 @@ set edit:completion:arg-completer[liveroot] = {|@words|
         &'liveroot;help;info'= {
         }
         &'liveroot;help;check'= {
+        }
+        &'liveroot;help;doctor'= {
         }
         &'liveroot;help;generate'= {
         }

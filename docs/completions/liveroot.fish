@@ -32,6 +32,7 @@ complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "umount" -d 'Unmou
 complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "unmount" -d 'Unmount, and return when the image is complete and clean'
 complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "info" -d 'Tell what is in an image: label, size, use, features, state'
 complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "check" -d 'Look for damage in an image, without changing it'
+complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "doctor" -d 'Tell which ways of working this machine allows, and what would allow more'
 complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "generate" -d 'Write the manual pages and shell completions'
 complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c liveroot -n "__fish_liveroot_using_subcommand create" -s s -l size -d 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024)' -r
@@ -51,6 +52,7 @@ complete -c liveroot -n "__fish_liveroot_using_subcommand create" -s q -l quiet 
 complete -c liveroot -n "__fish_liveroot_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c liveroot -n "__fish_liveroot_using_subcommand create" -s V -l version -d 'Print version'
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -s o -l options -d 'Mount options, separated by commas; see below' -r
+complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -l map -d 'Who is who in the image: caller, none, or IMAGE:HOST:COUNT,...; see below' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -l offset -d 'The file system starts at this byte of the image (units K, M, G, T allowed)' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -l partition -d 'The file system is in this partition (MBR or GPT) of the image, counted from 1' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -l threads -d 'How many threads serve requests. By default one a processor, at least 2, at most 8' -r
@@ -58,6 +60,7 @@ complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -l stats -d 'At
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -s f -l foreground -d 'Stay in the foreground; Ctrl-C unmounts'
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -s r -l read-only -d 'Change nothing in the image'
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -l allow-other -d 'Let other users in, subject to the files\' permissions'
+complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -l no-sandbox -d 'Let the daemon keep its privileges, and its way to other files, when it serves'
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c liveroot -n "__fish_liveroot_using_subcommand mount" -s V -l version -d 'Print version'
 complete -c liveroot -n "__fish_liveroot_using_subcommand umount" -s l -l lazy -d 'Take the directory away at once, even if in use; the image is closed, and the command returns, when the last process lets go of it'
@@ -78,12 +81,16 @@ complete -c liveroot -n "__fish_liveroot_using_subcommand check" -l norecovery -
 complete -c liveroot -n "__fish_liveroot_using_subcommand check" -l quick -d 'Leave out the second reader, which reads the contents of all files'
 complete -c liveroot -n "__fish_liveroot_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c liveroot -n "__fish_liveroot_using_subcommand check" -s V -l version -d 'Print version'
+complete -c liveroot -n "__fish_liveroot_using_subcommand doctor" -l json -d 'Print JSON, for programs'
+complete -c liveroot -n "__fish_liveroot_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c liveroot -n "__fish_liveroot_using_subcommand doctor" -s V -l version -d 'Print version'
 complete -c liveroot -n "__fish_liveroot_using_subcommand generate" -s h -l help -d 'Print help'
 complete -c liveroot -n "__fish_liveroot_using_subcommand generate" -s V -l version -d 'Print version'
-complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check generate help" -f -a "create" -d 'Make a new ext4 image'
-complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check generate help" -f -a "mount" -d 'Show an image as a directory'
-complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check generate help" -f -a "umount" -d 'Unmount, and return when the image is complete and clean'
-complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check generate help" -f -a "info" -d 'Tell what is in an image: label, size, use, features, state'
-complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check generate help" -f -a "check" -d 'Look for damage in an image, without changing it'
-complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check generate help" -f -a "generate" -d 'Write the manual pages and shell completions'
-complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check doctor generate help" -f -a "create" -d 'Make a new ext4 image'
+complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check doctor generate help" -f -a "mount" -d 'Show an image as a directory'
+complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check doctor generate help" -f -a "umount" -d 'Unmount, and return when the image is complete and clean'
+complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check doctor generate help" -f -a "info" -d 'Tell what is in an image: label, size, use, features, state'
+complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check doctor generate help" -f -a "check" -d 'Look for damage in an image, without changing it'
+complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check doctor generate help" -f -a "doctor" -d 'Tell which ways of working this machine allows, and what would allow more'
+complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check doctor generate help" -f -a "generate" -d 'Write the manual pages and shell completions'
+complete -c liveroot -n "__fish_liveroot_using_subcommand help; and not __fish_seen_subcommand_from create mount umount info check doctor generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -47,16 +47,16 @@ pub(crate) fn set(
     if !access && acl.is_some() && !inode.is_dir() {
         return Err(Error::NotPermitted("only directories have default ACLs"));
     }
-    let mut attrs = Attrs::load(h.fs(), inode)?;
-    let changed = match &acl {
+    match &acl {
         Some(acl) if !(access && acl.is_mode()) => {
-            attrs.put(name(index), &acl.to_disk())?;
-            true
+            xattr::store(h, inode, name(index), &acl.to_disk())?;
         }
-        _ => attrs.remove(name(index))?,
-    };
-    if changed {
-        attrs.store(h, inode)?;
+        _ => {
+            let mut attrs = Attrs::load(h.fs(), inode)?;
+            if attrs.remove(name(index)) {
+                attrs.store(h, inode)?;
+            }
+        }
     }
     if let Some(acl) = acl
         && access
@@ -77,9 +77,7 @@ pub(crate) fn chmod(h: &mut Handle<'_>, inode: &mut InodeData, mode: u16) -> Res
         let before = acl.clone();
         acl.set_perm(mode);
         if acl != before {
-            let mut attrs = Attrs::load(h.fs(), inode)?;
-            attrs.put(name(index::ACL_ACCESS), &acl.to_disk())?;
-            attrs.store(h, inode)?;
+            xattr::store(h, inode, name(index::ACL_ACCESS), &acl.to_disk())?;
         }
     }
     let mode = inode.mode() & !0o7777 | mode & 0o7777;

@@ -9,7 +9,7 @@ use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Geometry;
 use crate::ondisk::inode::owner_seed;
-use crate::ondisk::{dirent, dx, extent, xattr};
+use crate::ondisk::{dirent, dx, extent, orphan_file, xattr};
 use crate::types::{BlockNo, Ino, TxnId};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Owner {
     pub ino: Ino,
     pub seed: u32,
+    /// It is an encrypted directory: names are bytes of any kind.
+    pub encrypted: bool,
 }
 
 /// The seed tells inodes apart, and stays what it is when an inode gets another number.
@@ -37,6 +39,7 @@ impl Owner {
         Owner {
             ino,
             seed: owner_seed(geo.seed, ino, generation),
+            encrypted: false,
         }
     }
 }
@@ -64,6 +67,8 @@ pub(crate) enum BlockKind {
     Xattr,
     /// A block of the orphan file.
     Orphans(Owner),
+    /// A block of a quota file. Checked by its user.
+    Quota(Ino),
 }
 
 impl BlockKind {
@@ -74,9 +79,15 @@ impl BlockKind {
             | BlockKind::Descriptors
             | BlockKind::Bitmap
             | BlockKind::InodeTable
-            | BlockKind::Indirect(_) => Ok(()),
+            | BlockKind::Indirect(_)
+            | BlockKind::Quota(_) => Ok(()),
             BlockKind::DirLeaf(owner) => {
-                dirent::verify_leaf(bytes, geo.has_csum().then_some(owner.seed), geo.inodes())
+                let verify = if owner.encrypted {
+                    dirent::verify_opaque_leaf
+                } else {
+                    dirent::verify_leaf
+                };
+                verify(bytes, geo.has_csum().then_some(owner.seed), geo.inodes())
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
             }
             BlockKind::DirIndex(owner) => dx::verify(bytes, geo.has_csum().then_some(owner.seed))
@@ -88,7 +99,7 @@ impl BlockKind {
             BlockKind::Xattr => xattr::verify_block(bytes, geo.has_csum().then_some(geo.seed), no)
                 .map_err(|what| Corrupt::new(what).block(no).into()),
             BlockKind::Orphans(owner) => {
-                crate::orphan::verify_block(bytes, geo.has_csum().then_some(owner.seed), no)
+                orphan_file::verify_block(bytes, geo.has_csum().then_some(owner.seed), no)
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
             }
         }
@@ -107,12 +118,13 @@ impl BlockKind {
             | BlockKind::Descriptors
             | BlockKind::Bitmap
             | BlockKind::InodeTable
-            | BlockKind::Indirect(_) => {}
+            | BlockKind::Indirect(_)
+            | BlockKind::Quota(_) => {}
             BlockKind::DirLeaf(owner) => dirent::seal_leaf(bytes, owner.seed),
             BlockKind::DirIndex(owner) => dx::seal(bytes, owner.seed),
             BlockKind::ExtentNode(owner) => extent::seal_node(bytes, owner.seed),
             BlockKind::Xattr => xattr::seal_block(bytes, Some(geo.seed), no),
-            BlockKind::Orphans(owner) => crate::orphan::seal_block(bytes, owner.seed, no),
+            BlockKind::Orphans(owner) => orphan_file::seal_block(bytes, owner.seed, no),
         }
     }
 }
@@ -132,6 +144,8 @@ pub(crate) struct Inner {
     pub kind: BlockKind,
     /// The running transaction, when this block is part of it.
     pub joined: Option<TxnId>,
+    /// Never written yet: made in the running transaction.
+    pub fresh: bool,
     /// False while the block is being read, and for good when that failed.
     loaded: bool,
 }
@@ -215,6 +229,7 @@ impl Cache {
                     bytes: Arc::new(Vec::new()),
                     kind,
                     joined: None,
+                    fresh: false,
                     loaded: false,
                 }),
             });
@@ -252,6 +267,7 @@ impl Cache {
                 bytes: Arc::new(vec![0; self.block_size]),
                 kind,
                 joined: None,
+                fresh: true,
                 loaded: true,
             }),
         });

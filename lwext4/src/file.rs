@@ -2,12 +2,13 @@
 
 use crate::error::{Error, Result};
 use crate::fs::Fs;
+use crate::inline::{self, is_inline};
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::map::{self, Run};
 use crate::ondisk::inode::InodeFlags;
 use crate::resize::Tries;
-use crate::types::{BlockNo, FileBlock, FileType, Ino, Timestamp};
+use crate::types::{BlockNo, FileBlock, FileType, Ino};
 use std::sync::Arc;
 
 /// Who keeps the times and the setuid bits of a file that is written.
@@ -43,9 +44,18 @@ fn check_regular(data: &InodeData) -> Result<()> {
     }
 }
 
-fn check_not_immutable(data: &InodeData) -> Result<()> {
+fn check_content_may_change(data: &InodeData) -> Result<()> {
     if data.raw.flags().contains(InodeFlags::IMMUTABLE) {
         return Err(Error::NotPermitted("the file is immutable"));
+    }
+    check_not_verity(data)
+}
+
+/// Fails for a file whose content is sealed by fs-verity: it keeps its data, its size, and the hash tree
+/// that it has behind its end. Everything else about it may change.
+pub(crate) fn check_not_verity(data: &InodeData) -> Result<()> {
+    if data.raw.flags().contains(InodeFlags::VERITY) {
+        return Err(Error::NotPermitted("the file is protected by fs-verity"));
     }
     Ok(())
 }
@@ -54,7 +64,8 @@ fn check_not_immutable(data: &InodeData) -> Result<()> {
 pub(crate) fn max_size(fs: &Fs, data: &InodeData) -> u64 {
     let bits = fs.geo.block_bits;
     let by_size = i64::MAX as u64;
-    if data.raw.flags().contains(InodeFlags::EXTENTS) {
+    let will_have_extents = is_inline(data) && fs.has_extents();
+    if will_have_extents || data.raw.flags().contains(InodeFlags::EXTENTS) {
         // Block 2^32 - 1 cannot be mapped: an extent's end must fit 32 bits.
         ((u64::from(u32::MAX)) << bits).min(by_size)
     } else {
@@ -70,16 +81,21 @@ impl Fs {
         let inode = self.inode(ino)?;
         let data = inode.data.read();
         check_regular(&data)?;
+        data.check_key()?;
         self.read_mapped(&data, offset, buf)
     }
 
-    /// [`Self::read_file`] of anything that maps blocks (a symlink, a directory).
+    /// [`Self::read_file`] of anything that has data in blocks or inside its inode (a symlink, too).
     pub fn read_mapped(&self, data: &InodeData, offset: u64, buf: &mut [u8]) -> Result<usize> {
         let size = data.raw.size();
         if offset >= size {
             return Ok(0);
         }
         let len = (buf.len() as u64).min(size - offset) as usize;
+        if is_inline(data) {
+            inline::read(data, offset, &mut buf[..len])?;
+            return Ok(len);
+        }
         let bits = self.geo.block_bits;
         let mut done = 0;
         while done < len {
@@ -147,11 +163,12 @@ impl Fs {
     fn overwrite(&self, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<bool> {
         let data = inode.data.read();
         check_regular(&data)?;
-        check_not_immutable(&data)?;
+        data.check_key()?;
+        check_content_may_change(&data)?;
         let Some(end) = offset.checked_add(bytes.len() as u64) else {
             return Err(Error::FileTooBig);
         };
-        if end > data.raw.size() {
+        if end > data.raw.size() || is_inline(&data) {
             return Ok(false);
         }
         let bits = self.geo.block_bits;
@@ -189,7 +206,8 @@ impl Fs {
         mode: WriteMode,
     ) -> Result<Option<Error>> {
         check_regular(data)?;
-        check_not_immutable(data)?;
+        data.check_key()?;
+        check_content_may_change(data)?;
         let appends = offset >= data.raw.size() || *done > 0;
         if mode == WriteMode::Plain && data.raw.flags().contains(InodeFlags::APPEND) && !appends {
             return Err(Error::NotPermitted("the file is append-only"));
@@ -201,11 +219,27 @@ impl Fs {
         let bytes = &bytes[..bytes.len().min((limit - offset) as usize)];
         let bits = self.geo.block_bits;
         let old_size = data.raw.size();
-        if offset > old_size {
-            self.zero_tail(data, old_size)?;
-        }
         let mut mapped = false;
         let mut failed = None;
+        if is_inline(data) {
+            if inline::write(
+                data,
+                old_size.max(offset + bytes.len() as u64),
+                offset,
+                bytes,
+            )? {
+                *done = bytes.len();
+            } else if let Err(error) = inline::move_out(h, data) {
+                if error.is_fault() {
+                    return Err(error);
+                }
+                return Ok(Some(error));
+            }
+            mapped = true;
+        }
+        if offset > old_size && *done == 0 {
+            self.zero_tail(data, old_size)?;
+        }
         while *done < bytes.len() {
             let at = offset + *done as u64;
             let first = FileBlock((at >> bits) as u32);
@@ -235,7 +269,7 @@ impl Fs {
             data.raw.set_size(end);
         }
         if mode == WriteMode::Plain && *done > 0 {
-            data.touch(Timestamp::now(), true);
+            data.touch(self.now(), true);
             clear_suid(data, false);
         }
         if grown || mapped || mode == WriteMode::Plain {
@@ -294,22 +328,22 @@ impl Fs {
                 } else {
                     0
                 };
-                let taken = self.alloc.alloc_for_append(h, data.ino, goal, len, extra);
-                let (phys, got) = match taken {
+                let taken = match map::take(h, data, first, len, goal, Some(extra)) {
                     Err(Error::NoSpace) => return Ok(Step::Failed(Error::NoSpace)),
                     taken => taken?,
                 };
-                let n = room(got);
+                let phys = taken.phys;
+                let n = room(taken.len);
                 // Data first: an extent must never show what was in its blocks before.
                 let failed = match self.write_padded(phys, within, &bytes[..n]) {
                     Err(error) => error,
-                    Ok(()) => match map::insert(h, data, first, phys, got, false) {
+                    Ok(()) => match map::insert(h, data, first, phys, taken.len, false) {
                         Ok(()) => return Ok(Step::Wrote(n, true)),
                         Err(error) if error.is_fault() => return Err(error),
                         Err(error) => error,
                     },
                 };
-                self.alloc.free_blocks(h, phys, got, false)?;
+                taken.give_back(h)?;
                 Ok(Step::Failed(failed))
             }
         }
@@ -336,6 +370,38 @@ impl Fs {
         self.write_data(start + within as u64, bytes)?;
         if tail > 0 {
             self.write_data(start + end as u64, &vec![0; tail])?;
+        }
+        Ok(())
+    }
+
+    /// Gives a file whose map is empty all of its content: a few blocks, at most. The size is the
+    /// caller's.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`]: then a part of the blocks may be mapped, if there is more than one.
+    pub fn write_new(
+        &self,
+        h: &mut Handle<'_>,
+        data: &mut InodeData,
+        content: &[u8],
+    ) -> Result<()> {
+        let bits = self.geo.block_bits;
+        let blocks = self.geo.blocks_for(content.len() as u64) as u32;
+        let mut at = FileBlock(0);
+        while at.0 < blocks {
+            let goal = map::goal(self, data, at)?;
+            let taken = map::take(h, data, at, blocks - at.0, goal, None)?;
+            let rest = content.get((at.0 as usize) << bits..).unwrap_or(&[]);
+            let piece = &rest[..rest.len().min((taken.len as usize) << bits)];
+            // Data first, as in `write_run`.
+            let mapped = self
+                .write_padded(taken.phys, 0, piece)
+                .and_then(|()| map::insert(h, data, at, taken.phys, taken.len, false));
+            if let Err(error) = mapped {
+                taken.give_back(h)?;
+                return Err(error);
+            }
+            at.0 += taken.len;
         }
         Ok(())
     }
@@ -368,29 +434,40 @@ impl Fs {
         let inode = self.inode(ino)?;
         let _alone = inode.growth.write();
         let mut first = true;
+        let mut tries = Tries::new(self);
         loop {
-            let mut h = self.begin(Credits::MAP)?;
-            let mut data = inode.data.write();
-            let cut = if first {
-                self.cut(&data, size).map(|()| change(&mut data))
-            } else {
-                Ok(())
+            let step = {
+                let mut h = self.begin(Credits::MAP)?;
+                let mut data = inode.data.write();
+                let cut = if first {
+                    self.cut(&data, size).map(|()| change(&mut data))
+                } else {
+                    Ok(())
+                };
+                let step = cut.and_then(|()| self.truncate_step(&mut h, &inode, &mut data, size));
+                h.finish_with(&mut data, step)
             };
-            let step = cut.and_then(|()| self.truncate_step(&mut h, &inode, &mut data, size));
-            if h.finish_with(&mut data, step)? {
-                return Ok(());
+            match step {
+                Ok(true) => return Ok(()),
+                Ok(false) => first = false,
+                // Only data that leaves the inode needs space, and it goes first.
+                Err(Error::NoSpace) if first && self.wait_for_space(&mut tries)? => {}
+                Err(error) => return Err(error),
             }
-            first = false;
         }
     }
 
     /// What must be done to a file's data before its size becomes `size`.
     fn cut(&self, data: &InodeData, size: u64) -> Result<()> {
         check_regular(data)?;
+        data.check_key()?;
         if size > max_size(self, data) {
             return Err(Error::FileTooBig);
         }
         self.alloc.end_append(self, data.ino)?;
+        if is_inline(data) {
+            return Ok(());
+        }
         self.zero_tail(data, data.raw.size().min(size))
     }
 
@@ -406,6 +483,13 @@ impl Fs {
         data: &mut InodeData,
         size: u64,
     ) -> Result<bool> {
+        if is_inline(data) {
+            if inline::write(data, size, 0, &[])? {
+                h.store_synced(inode, data, true)?;
+                return Ok(true);
+            }
+            inline::move_out(h, data)?;
+        }
         let from = self.geo.blocks_for(size).min(u64::from(u32::MAX));
         let left = map::remove(h, data, FileBlock(from as u32), 1 << 32)?;
         match left {

@@ -2,21 +2,28 @@
 //! allocator and inodes.
 
 use crate::alloc::Allocator;
+use crate::bulk::DataQueue;
 use crate::cache::{Block, BlockKind, Cache};
+use crate::damage::Damage;
 use crate::device::BlockDevice;
 use crate::dimensions::{Dimensions, Live};
+use crate::dir::fold::{STRICT, UTF8_12_1};
 use crate::error::{Corrupt, Error, Result};
-use crate::inode::Inodes;
+use crate::inode::{Generations, Inodes};
 use crate::journal::{Journal, abort};
-use crate::ondisk::features::{Features, Incompat, RoCompat};
+use crate::ondisk::features::{Bit, Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
-use crate::types::{BlockNo, GroupNo, Ino};
-use crate::xattr::SharedBlocks;
+use crate::quota::Quotas;
+use crate::types::{BlockNo, GroupNo, Ino, Timestamp};
+use crate::xattr::{SharedBlocks, SharedValues};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The largest cluster is 1 GiB, of blocks of 1 KiB.
+const MAX_CLUSTER_BITS: u32 = 20;
 
 /// Facts of an image. While it is open, only resizing changes any of them: its [`Dimensions`].
 #[derive(Clone, Debug)]
@@ -25,6 +32,8 @@ pub(crate) struct Geometry {
     /// log2 of the block size.
     pub block_bits: u32,
     pub first_data_block: u64,
+    /// log2 of the blocks in a cluster, the unit of allocation; 0 without bigalloc.
+    pub cluster_bits: u32,
     pub blocks_per_group: u32,
     pub inodes_per_group: u32,
     pub inode_size: u16,
@@ -39,6 +48,8 @@ pub(crate) struct Geometry {
     pub hash_seed: [u32; 4],
     /// Hash of new directories (0 legacy, 1 half MD4, 2 TEA), without signedness.
     pub hash_version: u8,
+    /// Whether names that cannot be folded are forbidden in directories that fold names.
+    pub strict_names: bool,
     /// Whether hashes take names as unsigned bytes.
     pub unsigned_hash: bool,
     pub live: Live,
@@ -71,12 +82,23 @@ impl Geometry {
             return bad("superblock: inode size");
         }
         let bits = block_size * 8;
+        let cluster_bits = if bigalloc {
+            match sb.log_cluster_size().checked_sub(sb.log_block_size()) {
+                Some(bits) if bits <= MAX_CLUSTER_BITS => bits,
+                _ => return bad("superblock: cluster size"),
+            }
+        } else {
+            0
+        };
         let blocks_per_group = sb.blocks_per_group();
         let inodes_per_group = sb.inodes_per_group();
         let inodes_per_block = block_size / u32::from(inode_size);
-        if blocks_per_group == 0
-            || (blocks_per_group > bits && !bigalloc)
-            || !blocks_per_group.is_multiple_of(8)
+        let clusters_per_group = blocks_per_group >> cluster_bits;
+        if clusters_per_group == 0
+            || clusters_per_group > bits
+            || !clusters_per_group.is_multiple_of(8)
+            || clusters_per_group << cluster_bits != blocks_per_group
+            || (bigalloc && clusters_per_group != sb.clusters_per_group())
         {
             return bad("superblock: blocks per group");
         }
@@ -87,7 +109,7 @@ impl Geometry {
             return bad("superblock: inodes per group");
         }
         let first_data_block = u64::from(sb.first_data_block());
-        if first_data_block != u64::from(block_size == 1024) && !bigalloc {
+        if first_data_block != u64::from(block_size == 1024 && !bigalloc) {
             return bad("superblock: first data block");
         }
         let blocks = sb.blocks_count();
@@ -128,11 +150,18 @@ impl Geometry {
         if sb.log_groups_per_flex() > 31 {
             return bad("superblock: flex group size");
         }
+        if features.incompat.contains(Incompat::CASEFOLD) && sb.encoding() != UTF8_12_1 {
+            return Err(Error::Unsupported(format!(
+                "feature casefold with the unknown encoding {}: the image was made by a newer tool",
+                sb.encoding()
+            )));
+        }
         let room = inode_size.saturating_sub(128);
         Ok(Geometry {
             block_size,
             block_bits: block_size.trailing_zeros(),
             first_data_block,
+            cluster_bits,
             blocks_per_group,
             inodes_per_group,
             inode_size,
@@ -148,6 +177,7 @@ impl Geometry {
             uuid: sb.uuid(),
             hash_seed: sb.hash_seed(),
             hash_version: sb.def_hash_version().min(2),
+            strict_names: sb.encoding_flags() & STRICT != 0,
             unsigned_hash: sb.flags() & FLAG_UNSIGNED_HASH != 0,
             live: Live::new(Dimensions {
                 blocks,
@@ -214,6 +244,32 @@ impl Geometry {
             as u32
     }
 
+    /// Which cluster of its group a block is in.
+    pub fn cluster_in_group(&self, block: BlockNo) -> u64 {
+        let start = self.group_start(self.group_of(block)).0;
+        block.0.saturating_sub(start) >> self.cluster_bits
+    }
+
+    /// Blocks in a cluster.
+    pub fn cluster_blocks(&self) -> u32 {
+        1 << self.cluster_bits
+    }
+
+    /// How far into its cluster a block is, of the image or of a file.
+    pub fn within_cluster(&self, block: u64) -> u32 {
+        (block & (u64::from(self.cluster_blocks()) - 1)) as u32
+    }
+
+    /// How many clusters a group has, and bits its bitmap.
+    pub fn group_clusters(&self, group: GroupNo) -> u32 {
+        self.group_len(group).div_ceil(self.cluster_blocks())
+    }
+
+    /// [`Self::group_clusters`] of every group but the last.
+    pub fn clusters_per_group(&self) -> u32 {
+        self.blocks_per_group >> self.cluster_bits
+    }
+
     /// The group of an inode, and the inode's number in it, from 0.
     pub fn inode_place(&self, ino: Ino) -> Result<(GroupNo, u32)> {
         if ino.0 == 0 || ino.0 > self.inodes() {
@@ -247,12 +303,17 @@ pub(crate) struct Fs {
     pub alloc: Allocator,
     pub inodes: Inodes,
     pub xattrs: SharedBlocks,
+    pub values: SharedValues,
     pub orphans: Orphans,
+    pub quotas: Quotas,
+    pub damage: Damage,
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,
     /// What the superblock is to say of the overhead when the volume is closed, if that changed.
     pub new_overhead: Mutex<Option<u32>>,
+    /// Blocks that are freed stay unused while the file system is open: the old state still needs them.
+    pub keep_freed: bool,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
     /// Held by who changes the size. Taken without a handle.
@@ -261,9 +322,17 @@ pub(crate) struct Fs {
     pub keeps_size: AtomicBool,
     /// Set when the device turned out not to take space back.
     pub keeps_space: AtomicBool,
+    pub generations: Generations,
+    /// File data that is mapped but not written yet.
+    pub data: DataQueue,
 }
 
 impl Fs {
+    /// What time it is: the host's, unless the volume has a clock of its own.
+    pub fn now(&self) -> Timestamp {
+        self.options.clock.unwrap_or_else(Timestamp::now)
+    }
+
     /// A metadata block, read and checked the first time.
     pub fn read_block(&self, no: BlockNo, kind: BlockKind) -> Result<Arc<Block>> {
         self.cache.read(&self.geo, &*self.dev, no, kind)
@@ -306,6 +375,23 @@ impl Fs {
             return Err(Error::ReadOnly);
         }
         Ok(())
+    }
+
+    /// Says in the superblock, with the next commit, that the image has something that it did not have when it was
+    /// opened. The oldest revision has no place to say so.
+    pub fn announce(&self, feature: Bit) {
+        if self.geo.features.has(feature) {
+            return;
+        }
+        let mut sb = self.sb.lock();
+        let mut features = sb.features();
+        if sb.rev_level() == 0 {
+            sb.set_rev_level(1);
+            sb.set_first_ino(11);
+            sb.set_inode_size(128);
+        }
+        features.set(feature, true);
+        sb.set_features(features);
     }
 
     pub fn has_extents(&self) -> bool {

@@ -5,16 +5,21 @@
 
 use crate::attr::Attr;
 use crate::cache::{BlockKind, Owner};
+use crate::dir;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::journal::Handle;
+use crate::ondisk::checksum::crc32c;
+use crate::ondisk::features::{Bit, RoCompat};
 use crate::ondisk::inode::{InodeFlags, RawInode};
+use crate::quota::Charge;
 use crate::types::{BlockNo, FileType, Ino, Timestamp, TxnId};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Names an inode has room to count; a directory beyond it counts 1 (feature dir_nlink).
 pub(crate) const LINK_MAX: u16 = 65_000;
@@ -66,6 +71,8 @@ pub(crate) struct InodeData {
     pub raw: RawInode,
     /// Where the inode is: a block of the inode table, and the byte in it.
     table: (BlockNo, usize),
+    /// What quota has counted it for, as it was stored last.
+    pub charged: Charge,
 }
 
 impl Deref for InodeData {
@@ -84,7 +91,24 @@ impl DerefMut for InodeData {
 impl InodeData {
     /// What the checksums of the inode's blocks start with.
     pub fn owner(&self, fs: &Fs) -> Owner {
-        Owner::new(&fs.geo, self.ino, self.raw.generation())
+        Owner {
+            encrypted: self.is_encrypted(),
+            ..Owner::new(&fs.geo, self.ino, self.raw.generation())
+        }
+    }
+
+    /// Whether names or data are encrypted. Nobody here has the key.
+    pub fn is_encrypted(&self) -> bool {
+        self.raw.flags().contains(InodeFlags::ENCRYPT)
+    }
+
+    /// Fails for what needs the key of an encrypted file or directory.
+    pub fn check_key(&self) -> Result<()> {
+        if self.is_encrypted() {
+            Err(Error::NoKey)
+        } else {
+            Ok(())
+        }
     }
 
     /// Where the inode is: a block of the inode table, and the byte in it.
@@ -98,6 +122,12 @@ impl InodeData {
         let sectors = self.raw.sectors(fs.geo.block_size);
         let sectors = sectors.saturating_add_signed(blocks.saturating_mul(per_block));
         self.raw.set_sectors(sectors, fs.geo.block_size);
+    }
+
+    /// [`Self::add_blocks`] for `clusters` blocks of metadata, which have a cluster each.
+    pub fn add_clusters(&mut self, fs: &Fs, clusters: i64) {
+        let blocks = i64::from(fs.geo.cluster_blocks());
+        self.add_blocks(fs, clusters.saturating_mul(blocks));
     }
 
     /// Hard links: 0 when a new inode was never linked or the last name is gone. A directory whose
@@ -124,6 +154,12 @@ impl InodeData {
             FileType::CharDevice | FileType::BlockDevice => raw.device(),
             _ => (0, 0),
         };
+        // A file inside its inode takes no blocks, but what reads files must not think it is a hole.
+        let inside = if file_type == FileType::Regular && is_inline(raw) {
+            raw.size().div_ceil(512)
+        } else {
+            0
+        };
         Ok(Attr {
             ino: self.ino,
             generation: raw.generation(),
@@ -132,8 +168,13 @@ impl InodeData {
             nlink: self.nlink(),
             uid: raw.uid(),
             gid: raw.gid(),
-            size: raw.size(),
-            sectors: raw.sectors(fs.geo.block_size),
+            size: if file_type == FileType::Symlink && self.is_encrypted() {
+                // Of what readlink shows for it; two bytes are its length.
+                dir::shown_len(raw.size().saturating_sub(2) as usize) as u64
+            } else {
+                raw.size()
+            },
+            sectors: raw.sectors(fs.geo.block_size) + inside,
             device,
             atime: raw.atime(),
             mtime: raw.mtime(),
@@ -158,8 +199,9 @@ impl InodeData {
 }
 
 impl Handle<'_> {
-    /// Writes the inode into its table block.
+    /// Writes the inode into its table block, and counts it for quota.
     pub fn store(&mut self, inode: &mut InodeData) -> Result<()> {
+        self.charge(inode)?;
         if self.fs().orphans.contains(inode.ino) {
             self.with_orphan_pointer(inode, Self::store_now)
         } else {
@@ -167,8 +209,12 @@ impl Handle<'_> {
         }
     }
 
-    fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
+    /// [`Self::store`] of an inode that is no orphan, and counts for nobody.
+    pub fn store_now(&mut self, inode: &mut InodeData) -> Result<()> {
         let fs = self.fs();
+        if inode.raw.size() > i32::MAX as u64 {
+            fs.announce(Bit::RoCompat(RoCompat::LARGE_FILE));
+        }
         if fs.geo.has_csum() {
             inode.raw.seal(fs.geo.seed, inode.ino);
         }
@@ -190,11 +236,43 @@ impl Handle<'_> {
         for_data: bool,
     ) -> Result<()> {
         self.store(data)?;
+        self.note_synced(inode, for_data);
+        Ok(())
+    }
+
+    /// What [`Self::store_synced`] notes, for a change that the inode's own bytes have no part in.
+    pub fn note_synced(&mut self, inode: &Inode, for_data: bool) {
         inode.sync_tid.set(self.tid());
         if for_data {
             inode.datasync_tid.set(self.tid());
         }
-        Ok(())
+    }
+}
+
+/// Gives every new inode a generation: numbers that need only differ between uses of one inode number.
+#[derive(Debug)]
+pub(crate) struct Generations(AtomicU32);
+
+impl Generations {
+    /// Starts anywhere; under a fixed clock, where the image says: its UUID, and how often it
+    /// was opened.
+    pub fn new(clock: Option<Timestamp>, uuid: &[u8; 16], mounts: u16) -> Generations {
+        let seed = match clock {
+            Some(_) => crc32c(u32::from(mounts), uuid),
+            None => Timestamp::now().nanos,
+        };
+        Generations(AtomicU32::new(seed))
+    }
+
+    pub fn next(&self) -> u32 {
+        // A full-period generator: every value once before any repeats.
+        let step = |seed: u32| seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let update = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seed| {
+                Some(step(seed))
+            });
+        step(update.unwrap_or_default())
     }
 }
 
@@ -302,6 +380,9 @@ impl Inodes {
 impl Fs {
     /// The inode, in use: one without links and type is [`Error::NotFound`] unless an orphan.
     pub fn inode(&self, ino: Ino) -> Result<Arc<Inode>> {
+        if self.quotas.owns(ino) {
+            return Err(Error::NotFound);
+        }
         let mut shard = self.inodes.shard(ino).lock();
         if let Some(inode) = shard.inodes.get(&ino) {
             inode.referenced.store(true, Ordering::Relaxed);
@@ -356,7 +437,13 @@ impl Fs {
         if raw.size() > limit.min(i64::MAX as u64) {
             return bad("inode's size");
         }
-        Ok(InodeData { ino, raw, table })
+        let charged = Charge::of(&self.geo, ino, &raw);
+        Ok(InodeData {
+            ino,
+            raw,
+            table,
+            charged,
+        })
     }
 
     /// Puts a new inode, just allocated, into memory. The caller stores it.
@@ -365,7 +452,12 @@ impl Fs {
         let inode = Arc::new(Inode {
             ino,
             growth: RwLock::new(()),
-            data: RwLock::new(InodeData { ino, raw, table }),
+            data: RwLock::new(InodeData {
+                ino,
+                raw,
+                table,
+                charged: Charge::default(),
+            }),
             sync_tid: LastTxn::default(),
             datasync_tid: LastTxn::default(),
             referenced: AtomicBool::new(true),
@@ -388,10 +480,14 @@ impl Fs {
             | InodeFlags::NOTAIL
             | InodeFlags::DIRSYNC
             | InodeFlags::PROJINHERIT
+            | InodeFlags::CASEFOLD
             | InodeFlags::JOURNAL_DATA;
         let mut flags = parent.flags() & inherit;
         if !is_dir {
-            flags -= InodeFlags::DIRSYNC | InodeFlags::TOPDIR | InodeFlags::PROJINHERIT;
+            flags -= InodeFlags::DIRSYNC
+                | InodeFlags::TOPDIR
+                | InodeFlags::PROJINHERIT
+                | InodeFlags::CASEFOLD;
             if !is_regular {
                 flags &= InodeFlags::NODUMP | InodeFlags::NOATIME;
             }

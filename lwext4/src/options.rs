@@ -1,5 +1,6 @@
 //! How a volume is opened.
 
+use crate::types::Timestamp;
 use std::time::Duration;
 
 /// What survives what.
@@ -43,6 +44,12 @@ pub struct OpenOptions {
     pub discard: bool,
     /// Make the volume, and the device under it, larger when it would be full, up to this size in bytes.
     pub autogrow: Option<u64>,
+    /// What time it is as long as the volume is open; `None`: the host's time. With it, times and
+    /// generations depend on nothing but the image and what is done.
+    pub clock: Option<Timestamp>,
+    /// What other machines are told that the image is called here, if it has multiple-mount
+    /// protection.
+    pub device_name: String,
 }
 
 impl Default for OpenOptions {
@@ -56,6 +63,8 @@ impl Default for OpenOptions {
             commit_interval: Duration::from_secs(5),
             discard: false,
             autogrow: None,
+            clock: None,
+            device_name: "lwext4".to_owned(),
         }
     }
 }

@@ -11,46 +11,12 @@ use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::map;
 use crate::ondisk::Le;
-use crate::ondisk::checksum::crc32c;
 use crate::ondisk::features::{Compat, RoCompat};
+use crate::ondisk::orphan_file::slots;
 use crate::types::{BlockNo, FileBlock, Ino};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-const BLOCK_MAGIC: u32 = 0x0B10_CA04;
-const TAIL: usize = 8;
-
-fn checksum(bytes: &[u8], seed: u32, no: BlockNo) -> u32 {
-    crc32c(
-        crc32c(seed, &no.0.to_le_bytes()),
-        &bytes[..bytes.len() - TAIL],
-    )
-}
-
-/// Checks a block of the orphan file.
-pub(crate) fn verify_block(
-    bytes: &[u8],
-    seed: Option<u32>,
-    no: BlockNo,
-) -> Result<(), &'static str> {
-    let tail = bytes.len() - TAIL;
-    if u32::get(bytes, tail) != BLOCK_MAGIC {
-        return Err("orphan file: magic number");
-    }
-    match seed {
-        Some(seed) if u32::get(bytes, tail + 4) != checksum(bytes, seed, no) => {
-            Err("orphan file: checksum")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Stores the checksum of a block of the orphan file.
-pub(crate) fn seal_block(bytes: &mut [u8], seed: u32, no: BlockNo) {
-    let tail = bytes.len() - TAIL;
-    checksum(bytes, seed, no).put(bytes, tail + 4);
-}
 
 /// Where an orphan is recorded.
 #[derive(Clone, Copy, Debug)]
@@ -243,10 +209,6 @@ fn take_slot(h: &mut Handle<'_>, state: &mut State, ino: Ino) -> Result<Option<(
     h.modify(&block, |bytes| ino.0.put(bytes, slot * 4));
     *free -= 1;
     Ok(Some((*no, slot)))
-}
-
-pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = u32> {
-    (0..(bytes.len() - TAIL) / 4).map(move |slot| u32::get(bytes, slot * 4))
 }
 
 /// Finds the orphan file's blocks.

@@ -136,7 +136,7 @@ fn immutable_files_stay_as_they_are() {
         v.link(ino, Ino::ROOT, b"second").map(|_| ()),
         v.rename(Ino::ROOT, b"file", Ino::ROOT, b"moved", RenameMode::Replace),
         v.unlink(Ino::ROOT, b"file"),
-        v.fallocate(ino, 0, 9, FallocateMode::PunchHole),
+        v.fallocate(ino, 0, 9, FallocateMode::PunchHole, WriteMode::Plain),
     ];
     for (i, result) in refused.into_iter().enumerate() {
         assert!(

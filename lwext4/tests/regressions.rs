@@ -57,7 +57,9 @@ fn pieces(v: &Volume, name: &[u8], pieces: &[(u64, u64)], mode: Option<Fallocate
     for &(block, count) in pieces {
         let (offset, len) = (block * 1024, count * 1024);
         match mode {
-            Some(mode) => v.fallocate(ino, offset, len, mode).unwrap(),
+            Some(mode) => v
+                .fallocate(ino, offset, len, mode, WriteMode::Plain)
+                .unwrap(),
             None => {
                 let data = vec![b'x'; len as usize];
                 v.write(ino, offset, &data, WriteMode::Writeback).unwrap();
@@ -76,7 +78,7 @@ fn fill(v: &Volume) {
         .attr
         .ino;
     let mode = FallocateMode::Allocate { keep_size: false };
-    let full = v.fallocate(ino, 0, 1 << 40, mode);
+    let full = v.fallocate(ino, 0, 1 << 40, mode, WriteMode::Plain);
     assert!(matches!(full, Err(Error::NoSpace)), "{full:?}");
     assert_eq!(v.statfs().free_blocks, 0);
 }
@@ -111,7 +113,13 @@ fn punching_that_finds_no_space_leaves_memory_and_disk_the_same() {
         None,
     );
     fill(&v);
-    let punched = v.fallocate(ino, 22 * 1024, 2048, FallocateMode::PunchHole);
+    let punched = v.fallocate(
+        ino,
+        22 * 1024,
+        2048,
+        FallocateMode::PunchHole,
+        WriteMode::Plain,
+    );
     assert!(matches!(punched, Err(Error::NoSpace)), "{punched:?}");
     let before = v.getattr(ino).unwrap();
     v.close().unwrap();

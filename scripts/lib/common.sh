@@ -64,6 +64,16 @@ want_build() {
     command -v cargo >/dev/null 2>&1 || die "Rust is missing: install it with rustup or your distribution's packages"
 }
 
+# from_crates PROGRAM VERSION: installs a program that Rust is the way to get, into $CACHE/tools/bin; says so where
+# that fails.
+from_crates() {
+    [ ! -x "$CACHE/tools/bin/$1" ] || return 0
+    note "installing $1"
+    (cd "$CACHE" && CARGO_TARGET_DIR=$CACHE/tools/build cargo install --quiet --locked --root "$CACHE/tools" "$1" \
+        --version "$2") >"$CACHE/$1.log" 2>&1 || note "could not install $1 (see $CACHE/$1.log)"
+    rm -rf "$CACHE/tools/build"
+}
+
 # target_dir: where cargo puts what it builds.
 target_dir() {
     printf '%s\n' "${CARGO_TARGET_DIR:-$ROOT/target}"

@@ -29,6 +29,7 @@ kinds! {
     Link = "link",
     Open = "open",
     Create = "create",
+    Access = "access",
     Read = "read",
     Write = "write",
     Flush = "flush",

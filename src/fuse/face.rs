@@ -1,15 +1,19 @@
 //! The volume as the kernel is shown it: what several kinds of requests share.
 
 use super::caller::Caller;
+use super::makers::Makers;
+use super::owners::{Checks, Owners};
+use super::processes::Processes;
 use super::rules::{self, Setuid};
-use super::translate::{FOREVER, attr_to_kernel, can_be_child, errno, generation_to_kernel};
+use super::translate::{FOREVER, can_be_child, errno, generation_to_kernel};
 use super::translate::{ino_from_kernel, ino_to_kernel, no_such_file};
-use super::{Counters, Kind, Losses};
+use super::{Counters, Kind, Losses, folding};
 use fuser::{Errno, FileAttr, Generation, INodeNo, Notifier, ReplyAttr, ReplyEmpty, ReplyEntry};
 use fuser::{ReplyWrite, ReplyXattr};
 use lwext4::{Attr, Entry, Error, FileType, Ino, SetAttr, Timestamp, Volume, WriteMode};
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 thread_local! {
     /// Where a thread puts what it reads from files, kept from request to request.
@@ -26,7 +30,12 @@ pub struct Face {
     pub(super) losses: Arc<Losses>,
     pub(super) policy: Policy,
     pub(super) notifier: Arc<OnceLock<Notifier>>,
-    block_size: u32,
+    pub(super) owners: Owners,
+    pub(super) makers: Makers,
+    pub(super) processes: Arc<dyn Processes>,
+    pub(super) block_size: u32,
+    /// Directories may fold names.
+    pub(super) may_fold: bool,
 }
 
 /// What a mount is asked to do beyond what it must.
@@ -40,21 +49,29 @@ pub struct Policy {
 }
 
 impl Face {
-    /// Serves `volume`, counts into `counters`, and notes failed delayed writes in `losses`.
+    /// Serves `volume`, counts into `counters`, and notes failed delayed writes in `losses`. What
+    /// requests do not say of their senders, `processes` knows.
     pub fn new(
         volume: Arc<Volume>,
         counters: Arc<Counters>,
         losses: Arc<Losses>,
         policy: Policy,
+        owners: Owners,
+        processes: Arc<dyn Processes>,
     ) -> Face {
         let block_size = volume.statfs().block_size;
+        let may_fold = folding::may_fold(&volume);
         Face {
             volume,
             counters,
             losses,
             policy,
             notifier: Arc::default(),
+            owners,
+            makers: Makers::default(),
+            processes,
             block_size,
+            may_fold,
         }
     }
 
@@ -78,12 +95,12 @@ impl Face {
         ino_from_kernel(node).ok_or(Error::NotFound)
     }
 
-    /// Answers with the inode behind a name.
-    pub(super) fn entry(&self, reply: ReplyEntry, result: Result<Entry, Error>) {
+    /// Answers with the inode behind a name of directory `dir`.
+    pub(super) fn entry(&self, reply: ReplyEntry, dir: INodeNo, result: Result<Entry, Error>) {
         match result {
             Ok(Entry { attr }) if can_be_child(attr.ino) => reply.entry(
-                &FOREVER,
-                &attr_to_kernel(&attr, self.block_size),
+                &self.life_in(dir),
+                &self.show(&attr),
                 generation_to_kernel(&attr),
             ),
             Ok(Entry { attr }) => {
@@ -94,10 +111,20 @@ impl Face {
         }
     }
 
+    /// How long the kernel may remember names, and attributes that come with them: where permissions are checked here, it
+    /// must ask at every step.
+    pub(super) fn names_last(&self) -> Duration {
+        if self.owners.checks == Checks::Here {
+            Duration::ZERO
+        } else {
+            FOREVER
+        }
+    }
+
     /// Answers with attributes.
     pub(super) fn attr(&self, reply: ReplyAttr, result: Result<Attr, Error>) {
         match result {
-            Ok(attr) => reply.attr(&FOREVER, &attr_to_kernel(&attr, self.block_size)),
+            Ok(attr) => reply.attr(&FOREVER, &self.show(&attr)),
             Err(error) => reply.error(errno(&error)),
         }
     }
@@ -106,10 +133,7 @@ impl Face {
     /// `..`, which come without attributes: number and type are enough there.
     pub(super) fn entry_attr(&self, ino: Ino, attr: Option<&Attr>) -> (FileAttr, Generation) {
         match attr {
-            Some(attr) => (
-                attr_to_kernel(attr, self.block_size),
-                generation_to_kernel(attr),
-            ),
+            Some(attr) => (self.show(attr), generation_to_kernel(attr)),
             None => {
                 let mut attr = no_such_file();
                 attr.ino = INodeNo(u64::from(ino.0));
@@ -142,11 +166,15 @@ impl Face {
         mut set: SetAttr,
         caller: Caller,
     ) -> Result<Attr, Error> {
-        let setuid = rules::setuid_after(&set, caller.is_root());
+        if caller.in_disguise && set == SetAttr::default() {
+            // The kernel asks to clear setuid, which root keeps.
+            return self.volume.getattr(ino);
+        }
+        let setuid = rules::setuid_after(&set, caller.is_root);
         if setuid != Setuid::Keeps {
             let attr = self.volume.getattr(ino)?;
             let has_any = attr.perm & 0o6000 != 0 && attr.file_type != FileType::Directory;
-            let may = caller.is_root() || caller.uid == attr.uid;
+            let may = caller.is_root || caller.uid == attr.uid;
             if has_any && setuid == Setuid::ClearsForOwner && !may {
                 return Err(Error::NotPermitted("only the owner may clear setuid"));
             }
@@ -160,7 +188,7 @@ impl Face {
     /// entirely, and tells the kernel, which does not expect the mode to change.
     pub(super) fn content_changed(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
         let attr = self.volume.getattr(ino)?;
-        if caller.is_root() || attr.perm & 0o6000 == 0 {
+        if caller.is_root || attr.perm & 0o6000 == 0 {
             return Ok(());
         }
         let clear = SetAttr {
@@ -169,16 +197,30 @@ impl Face {
             ..SetAttr::default()
         };
         self.volume.setattr(ino, &clear)?;
+        self.mode_changed(ino);
+        Ok(())
+    }
+
+    /// After a change of the access list: clears setgid, as a change of mode by such a caller does.
+    /// A kernel that checks no permissions does not expect the mode to change with the list.
+    pub(super) fn acl_changed(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
+        self.clear_setgid(ino, caller)?;
+        if self.owners.checks != Checks::Kernel {
+            self.mode_changed(ino);
+        }
+        Ok(())
+    }
+
+    /// Has the kernel ask for the attributes anew.
+    fn mode_changed(&self, ino: Ino) {
         if let Some(kernel) = self.notifier.get() {
             // The negative offset leaves the kernel's pages alone. A kernel that has forgotten the
             // inode needs no telling.
             let _ = kernel.inval_inode(ino_to_kernel(ino), -1, 0);
         }
-        Ok(())
     }
 
-    /// Clears setgid after a change of the access ACL, as a change of mode by such a caller does.
-    pub(super) fn clear_setgid(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
+    fn clear_setgid(&self, ino: Ino, caller: Caller) -> Result<(), Error> {
         let attr = self.volume.getattr(ino)?;
         if self.loses_setgid(&attr, caller) {
             let set = SetAttr {
@@ -192,7 +234,7 @@ impl Face {
 
     /// Whether a file that `caller` changes loses setgid even where its group may not execute it.
     pub(super) fn loses_setgid(&self, attr: &Attr, caller: Caller) -> bool {
-        attr.perm & 0o2000 != 0 && !caller.is_root() && !caller.is_in_group(attr.gid)
+        attr.perm & 0o2000 != 0 && !caller.is_root && !self.is_in_group(caller, attr.gid)
     }
 
     /// Stores what the kernel hands over from its cache: all of it, or the caller is told.

@@ -6,20 +6,21 @@
 use super::caller::Caller;
 use super::face::Face;
 use super::translate::{errno, ino_to_kernel};
-use fuser::{Errno, ReplyIoctl};
+use fuser::{Errno, Notifier, ReplyIoctl};
 use lwext4::{Attr, Error, FileType, Ino, Volume};
+use std::sync::OnceLock;
 
 const GETFLAGS: u32 = 0x8008_6601;
-const SETFLAGS: u32 = 0x4008_6602;
+pub(crate) const SETFLAGS: u32 = 0x4008_6602;
 const GETVERSION: u32 = 0x8008_7601;
 const FSGETXATTR: u32 = 0x801C_581F;
-const FSSETXATTR: u32 = 0x401C_5820;
+pub(crate) const FSSETXATTR: u32 = 0x401C_5820;
 const GETFSLABEL: u32 = 0x8100_9431;
 const SETFSLABEL: u32 = 0x4100_9432;
 const FITRIM: u32 = 0xC018_5879;
 /// The first three are the same for callers whose `long` has 32 bits, but for the size.
 const GETFLAGS_32: u32 = 0x8004_6601;
-const SETFLAGS_32: u32 = 0x4004_6602;
+pub(crate) const SETFLAGS_32: u32 = 0x4004_6602;
 const GETVERSION_32: u32 = 0x8004_7601;
 
 const SYNC: u32 = 0x8;
@@ -28,6 +29,8 @@ const APPEND: u32 = 0x20;
 const NODUMP: u32 = 0x40;
 const NOATIME: u32 = 0x80;
 const JOURNAL_DATA: u32 = 0x4000;
+const ENCRYPT: u32 = 0x800;
+const VERITY: u32 = 0x10_0000;
 const DAX: u32 = 0x0200_0000;
 const PROJINHERIT: u32 = 0x2000_0000;
 
@@ -43,7 +46,7 @@ const XFLAGS: [(u32, u32); 7] = [
 ];
 
 /// The size of `struct fsxattr`, in bytes.
-const FSXATTR_LEN: usize = 28;
+pub(crate) const FSXATTR_LEN: usize = 28;
 /// The size of a label for the label ioctls, in bytes.
 const LABEL_LEN: usize = 256;
 
@@ -56,8 +59,13 @@ pub(super) fn is_append_only(attr: &Attr) -> bool {
 pub(super) fn may_open(attr: &Attr, flags: i32) -> bool {
     let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0;
     let appends = flags & libc::O_APPEND != 0 && flags & libc::O_TRUNC == 0;
-    let frozen = attr.flags & IMMUTABLE != 0 || (is_append_only(attr) && !appends);
+    let frozen = attr.flags & (IMMUTABLE | VERITY) != 0 || (is_append_only(attr) && !appends);
     !(writes && frozen && attr.file_type == FileType::Regular)
+}
+
+/// Whether a file's data is encrypted.
+pub(super) fn needs_key(attr: &Attr) -> bool {
+    attr.flags & ENCRYPT != 0 && attr.file_type == FileType::Regular
 }
 
 /// The 32-bit word `index` of what a caller gave.
@@ -149,9 +157,9 @@ fn answer(
             label.resize(LABEL_LEN, 0);
             Ok(Some(label))
         }
-        SETFSLABEL if !caller.is_root() => Err(Error::NotPermitted("setting the label")),
+        SETFSLABEL if !caller.is_root => Err(Error::NotPermitted("setting the label")),
         SETFSLABEL => volume.set_label(data).map(nothing),
-        FITRIM if !caller.is_root() && !caller.is_self() => Err(Error::NotPermitted("trimming")),
+        FITRIM if !caller.is_root && !caller.is_mounter => Err(Error::NotPermitted("trimming")),
         FITRIM => trim(volume, data).map(Some),
         _ => Ok(None),
     }
@@ -162,6 +170,41 @@ fn respond(reply: ReplyIoctl, answer: Result<Option<Vec<u8>>, Error>) {
         Ok(Some(data)) => reply.ioctl(0, &data),
         Ok(None) => reply.error(Errno::ENOTTY),
         Err(error) => reply.error(errno(&error)),
+    }
+}
+
+/// Has the kernel write what it holds of a file. Not to be called by a thread that takes requests.
+fn bring_content(kernel: &OnceLock<Notifier>, ino: Ino) {
+    if let Some(kernel) = kernel.get() {
+        // Fails when the kernel has nothing of the file.
+        let _ = kernel.inval_inode(ino_to_kernel(ino), 0, 0);
+    }
+}
+
+/// Whether the ioctl would change what only a caller with CAP_LINUX_IMMUTABLE may.
+pub(super) fn thaws_or_freezes(
+    volume: &Volume,
+    ino: Ino,
+    command: u32,
+    data: &[u8],
+) -> Result<bool, Error> {
+    let old = volume.getattr(ino)?;
+    let new = flags_set(&old, command, data)?.unwrap_or(old.flags);
+    Ok((old.flags ^ new) & (IMMUTABLE | APPEND) != 0)
+}
+
+/// Sets flags for a caller who is root, as [`Face::control`] does on request.
+pub(super) fn set_as_root(
+    volume: &Volume,
+    kernel: &OnceLock<Notifier>,
+    ino: Ino,
+    command: u32,
+    data: &[u8],
+) -> Result<(), Error> {
+    bring_content(kernel, ino);
+    match command {
+        SETFLAGS | SETFLAGS_32 => volume.set_flags(ino, word(data, 0)?),
+        _ => set_fsxattr(volume, ino, data),
     }
 }
 
@@ -183,7 +226,7 @@ impl Face {
             Ok(flags) => flags,
             Err(error) => return reply.error(errno(&error)),
         };
-        if (old.flags ^ new) & JOURNAL_DATA != 0 && !caller.is_root() {
+        if (old.flags ^ new) & JOURNAL_DATA != 0 && !caller.is_root {
             return reply.error(Errno::EPERM);
         }
         let freezes =
@@ -196,10 +239,7 @@ impl Face {
         let (volume, notifier) = (self.volume.clone(), self.notifier.clone());
         let data = data.to_vec();
         std::thread::spawn(move || {
-            if let Some(notifier) = notifier.get() {
-                // Fails when the kernel has nothing of the file.
-                let _ = notifier.inval_inode(ino_to_kernel(ino), 0, 0);
-            }
+            bring_content(&notifier, ino);
             let answer = answer(&volume, ino, command, &data, caller);
             // Whoever gets the answer may unmount at once.
             drop(volume);

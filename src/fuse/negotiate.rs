@@ -34,12 +34,16 @@ const WANTED: InitFlags = InitFlags::FUSE_ASYNC_READ
     .union(InitFlags::FUSE_MAX_PAGES);
 
 /// Sets the connection up. Fails on a kernel that cannot enforce POSIX ACLs (before Linux 4.9).
-pub fn ask_for(config: &mut KernelConfig) -> io::Result<()> {
-    let available = config.capabilities();
+///
+/// Where the kernel is not to check permissions, it must not be asked for ACLs either: with them it
+/// checks everything. They then reach the engine as they are.
+pub fn ask_for(config: &mut KernelConfig, kernel_checks: bool) -> io::Result<()> {
+    let mut available = config.capabilities();
     let needed = InitFlags::FUSE_POSIX_ACL | InitFlags::FUSE_DONT_MASK;
     if !available.contains(needed) {
         return Err(io::Error::from_raw_os_error(libc::EPROTONOSUPPORT));
     }
+    available.set(InitFlags::FUSE_POSIX_ACL, kernel_checks);
     // The setters fail only for values out of range, and then leave their defaults.
     let _ = config.add_capabilities(WANTED & available);
     let _ = config.set_max_write(MAX_WRITE);

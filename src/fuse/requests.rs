@@ -1,20 +1,21 @@
 //! The kernel's requests, one method each: translate, call the engine, reply.
 //!
 //! Those without a method are answered ENOSYS by fuser, after which the kernel does them itself
-//! (locks, access) or tells its callers that they cannot be done (bmap).
+//! (locks) or tells its callers that they cannot be done (bmap).
 
-use super::caller::Caller;
+use super::checks::{CHANGE, EXEC, READ, WRITE, wanted_by_open};
 use super::face::{Face, done, value, with_buffer, written};
-use super::translate::{FOREVER, device_from_kernel, errno, ino_from_kernel, no_such_file};
-use super::translate::{time_from_setattr, time_or_now, type_to_kernel};
+use super::owners::Checks;
+use super::translate::{device_from_kernel, errno, generation_to_kernel, ino_from_kernel};
+use super::translate::{no_such_file, time_from_setattr, time_or_now, type_to_kernel};
 use super::{Kind, ioctl, negotiate, rules};
 use fuser::{
-    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation,
-    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLseek,
-    ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags,
+    Generation, INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr,
+    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
+    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use lwext4::{Error, FileType, Ino, NewFile, SetAttr};
+use lwext4::{Error, FileType, Ino, SetAttr, WriteMode};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -22,16 +23,18 @@ use std::time::SystemTime;
 
 impl Filesystem for Face {
     fn init(&mut self, _req: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        negotiate::ask_for(config)
+        negotiate::ask_for(config, self.owners.checks == Checks::Kernel)
     }
 
-    fn lookup(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let found = self
-            .node(Kind::Lookup, parent)
+            .node_for(req, Kind::Lookup, parent, EXEC)
             .and_then(|parent| self.volume.lookup(parent, name.as_bytes()));
         match found {
-            Err(Error::NotFound) => reply.entry(&FOREVER, &no_such_file(), Generation(0)),
-            found => self.entry(reply, found),
+            Err(Error::NotFound) if !self.may_fold => {
+                reply.entry(&self.names_last(), &no_such_file(), Generation(0));
+            }
+            found => self.entry(reply, parent, found),
         }
     }
 
@@ -61,7 +64,7 @@ impl Filesystem for Face {
         atime: Option<TimeOrNow>,
         mtime: Option<TimeOrNow>,
         ctime: Option<SystemTime>,
-        _fh: Option<FileHandle>,
+        fh: Option<FileHandle>,
         _crtime: Option<SystemTime>,
         _chgtime: Option<SystemTime>,
         _bkuptime: Option<SystemTime>,
@@ -84,7 +87,10 @@ impl Filesystem for Face {
             if explicit && ioctl::is_append_only(&self.volume.getattr(ino)?) {
                 return Err(Error::NotPermitted("the file is append-only"));
             }
-            let attr = self.set_attr(ino, set, Caller::of(req))?;
+            let (mut set, caller) = (set, self.caller(req));
+            self.owners_to_image(ino, &mut set, caller)?;
+            self.may_set(ino, req, &mut set, (fh.is_some(), explicit))?;
+            let attr = self.set_attr(ino, set, caller)?;
             if let Some(size) = size {
                 self.losses.cut(ino, size);
             }
@@ -114,7 +120,7 @@ impl Filesystem for Face {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        let parent = self.node(Kind::Mknod, parent);
+        let dir = self.node_for(req, Kind::Mknod, parent, CHANGE);
         let Some(file_type) = FileType::from_mode((mode & 0xF000) as u16) else {
             return reply.error(Errno::EINVAL);
         };
@@ -122,16 +128,9 @@ impl Filesystem for Face {
             FileType::CharDevice | FileType::BlockDevice => device_from_kernel(rdev),
             _ => (0, 0),
         };
-        let new = NewFile {
-            file_type,
-            perm: (mode & 0o7777) as u16,
-            umask: (umask & 0o777) as u16,
-            uid: req.uid(),
-            gid: req.gid(),
-            device,
-        };
-        let made = parent.and_then(|parent| self.volume.create(parent, name.as_bytes(), &new));
-        self.entry(reply, made);
+        let what = (file_type, device);
+        let made = dir.and_then(|dir| self.make(req, dir, name, what, (mode, umask)));
+        self.entry(reply, parent, made);
     }
 
     fn mkdir(
@@ -143,30 +142,25 @@ impl Filesystem for Face {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        let parent = self.node(Kind::Mkdir, parent);
-        let new = NewFile {
-            file_type: FileType::Directory,
-            perm: (mode & 0o7777) as u16,
-            umask: (umask & 0o777) as u16,
-            uid: req.uid(),
-            gid: req.gid(),
-            device: (0, 0),
-        };
-        let made = parent.and_then(|parent| self.volume.create(parent, name.as_bytes(), &new));
-        self.entry(reply, made);
+        let dir = self.node_for(req, Kind::Mkdir, parent, CHANGE);
+        let what = (FileType::Directory, (0, 0));
+        let made = dir.and_then(|dir| self.make(req, dir, name, what, (mode, umask)));
+        self.entry(reply, parent, made);
     }
 
-    fn unlink(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let result = self
-            .node(Kind::Unlink, parent)
-            .and_then(|parent| self.volume.unlink(parent, name.as_bytes()));
+    fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let result = self.node(Kind::Unlink, parent).and_then(|parent| {
+            self.may_remove(parent, name.as_bytes(), req)?;
+            self.volume.unlink(parent, name.as_bytes())
+        });
         done(reply, result);
     }
 
-    fn rmdir(&self, _req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let result = self
-            .node(Kind::Rmdir, parent)
-            .and_then(|parent| self.volume.rmdir(parent, name.as_bytes()));
+    fn rmdir(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let result = self.node(Kind::Rmdir, parent).and_then(|parent| {
+            self.may_remove(parent, name.as_bytes(), req)?;
+            self.volume.rmdir(parent, name.as_bytes())
+        });
         done(reply, result);
     }
 
@@ -178,17 +172,21 @@ impl Filesystem for Face {
         target: &Path,
         reply: ReplyEntry,
     ) {
-        let entry = self.node(Kind::Symlink, parent).and_then(|parent| {
-            let (name, target) = (link_name.as_bytes(), target.as_os_str().as_bytes());
-            self.volume
-                .symlink(parent, name, target, req.uid(), req.gid())
-        });
-        self.entry(reply, entry);
+        let entry = self
+            .node_for(req, Kind::Symlink, parent, CHANGE)
+            .and_then(|parent| {
+                let (name, target) = (link_name.as_bytes(), target.as_os_str().as_bytes());
+                let (uid, gid) = self.new_owner(req)?;
+                let made = self.volume.symlink(parent, name, target, uid, gid)?;
+                self.note_maker(parent, &made.attr, req);
+                Ok(made)
+            });
+        self.entry(reply, parent, entry);
     }
 
     fn rename(
         &self,
-        _req: &Request,
+        req: &Request,
         parent: INodeNo,
         name: &OsStr,
         newparent: INodeNo,
@@ -196,19 +194,26 @@ impl Filesystem for Face {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        let result = self.node(Kind::Rename, parent).and_then(|from| {
-            let to = ino_from_kernel(newparent).ok_or(Error::NotFound)?;
-            let mode = rules::rename_mode(flags.bits())
-                .ok_or(Error::InvalidArgument("flags of rename"))?;
-            self.volume
-                .rename(from, name.as_bytes(), to, newname.as_bytes(), mode)
-        });
+        let result = self
+            .node_for(req, Kind::Rename, parent, CHANGE)
+            .and_then(|from| {
+                let to = ino_from_kernel(newparent).ok_or(Error::NotFound)?;
+                let (name, newname) = (name.as_bytes(), newname.as_bytes());
+                self.may_move((from, name), (to, newname), req)?;
+                let mode = rules::rename_mode(flags.bits())
+                    .ok_or(Error::InvalidArgument("flags of rename"))?;
+                self.volume.rename(from, name, to, newname, mode)
+            });
+        let moved = result.is_ok();
         done(reply, result);
+        if moved && self.may_fold {
+            self.forget_moved([(parent, name), (newparent, newname)]);
+        }
     }
 
     fn link(
         &self,
-        _req: &Request,
+        req: &Request,
         ino: INodeNo,
         newparent: INodeNo,
         newname: &OsStr,
@@ -216,18 +221,20 @@ impl Filesystem for Face {
     ) {
         let entry = self.node(Kind::Link, ino).and_then(|ino| {
             let parent = ino_from_kernel(newparent).ok_or(Error::NotFound)?;
+            self.may_link(ino, parent, req)?;
             self.volume.link(ino, parent, newname.as_bytes())
         });
-        self.entry(reply, entry);
+        self.entry(reply, newparent, entry);
     }
 
     // The kernel takes ENOSYS as "open without asking" from then on.
-    fn open(&self, _req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let ino = self.node(Kind::Open, ino);
-        if !self.policy.asks_open {
+    fn open(&self, req: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let ino = self.node_for(req, Kind::Open, ino, wanted_by_open(flags.0));
+        if !self.policy.asks_open && self.owners.checks != Checks::Here {
             return reply.error(Errno::ENOSYS);
         }
         match ino.and_then(|ino| self.volume.getattr(ino)) {
+            Ok(attr) if ioctl::needs_key(&attr) => reply.error(errno(&Error::NoKey)),
             Ok(attr) if ioctl::may_open(&attr, flags.0) => {
                 reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
             }
@@ -236,24 +243,53 @@ impl Filesystem for Face {
         }
     }
 
-    // The kernel takes ENOSYS as "use mknod, then open" from then on.
+    // The kernel takes ENOSYS as "use mknod, then open" from then on. Where opening is checked, that
+    // would keep a file's maker from one that others may not write.
     fn create(
         &self,
-        _req: &Request,
-        _parent: INodeNo,
-        _name: &OsStr,
-        _mode: u32,
-        _umask: u32,
+        req: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        self.counters.count(Kind::Create);
-        reply.error(Errno::ENOSYS);
+        let parent = self.node_for(req, Kind::Create, parent, CHANGE);
+        if self.owners.checks != Checks::Here {
+            return reply.error(Errno::ENOSYS);
+        }
+        let what = (FileType::Regular, (0, 0));
+        match parent.and_then(|parent| self.make(req, parent, name, what, (mode, umask))) {
+            Ok(made) => reply.created(
+                &self.names_last(),
+                &self.show(&made.attr),
+                generation_to_kernel(&made.attr),
+                FileHandle(0),
+                FopenFlags::FOPEN_KEEP_CACHE,
+            ),
+            Err(error) => reply.error(errno(&error)),
+        }
     }
 
-    fn opendir(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.counters.count(Kind::Opendir);
-        reply.error(Errno::ENOSYS);
+    fn opendir(&self, req: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let ino = self.node_for(req, Kind::Opendir, ino, READ);
+        if self.owners.checks != Checks::Here {
+            return reply.error(Errno::ENOSYS);
+        }
+        match ino {
+            Ok(_) => reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE),
+            Err(error) => reply.error(errno(&error)),
+        }
+    }
+
+    // The kernel takes ENOSYS as "everything is allowed, or I check myself".
+    fn access(&self, req: &Request, ino: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+        let allowed = self.node_for(req, Kind::Access, ino, (mask.bits() & 7) as u16);
+        if self.owners.checks != Checks::Here {
+            return reply.error(Errno::ENOSYS);
+        }
+        done(reply, allowed.map(drop));
     }
 
     // The kernel writes its cache back at close whether or not flush is implemented.
@@ -312,7 +348,8 @@ impl Filesystem for Face {
             } else {
                 let clear_setuid = write_flags
                     .contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID)
-                    .then(|| Caller::of(req));
+                    .then(|| self.caller(req))
+                    .filter(|caller| !caller.in_disguise);
                 self.write_through(ino, offset, data, clear_setuid)
             }
         });
@@ -381,12 +418,13 @@ impl Filesystem for Face {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
+        let life = self.life_in(ino);
         let result = self.node(Kind::Readdirplus, ino).and_then(|ino| {
             self.accessed(ino);
             self.volume.read_dir_plus(ino, offset, &mut |entry, attr| {
                 let (attr, generation) = self.entry_attr(entry.ino, attr.as_ref());
                 let name = OsStr::from_bytes(entry.name);
-                !reply.add(attr.ino, entry.next, name, &FOREVER, &attr, generation)
+                !reply.add(attr.ino, entry.next, name, &life, &attr, generation)
             })
         });
         match result {
@@ -423,19 +461,24 @@ impl Filesystem for Face {
         let result = self.node(Kind::Setxattr, ino).and_then(|ino| {
             let mode =
                 rules::setxattr_mode(flags).ok_or(Error::InvalidArgument("flags of setxattr"))?;
-            self.volume.setxattr(ino, name.as_bytes(), value, mode)?;
+            if name.as_bytes().starts_with(b"user.") {
+                self.may(ino, req, WRITE)?;
+            }
+            self.store_xattr(ino, name.as_bytes(), value, mode)?;
             if name == "system.posix_acl_access" {
-                self.clear_setgid(ino, Caller::of(req))?;
+                self.acl_changed(ino, self.caller(req))?;
             }
             Ok(())
         });
         done(reply, result);
     }
 
-    fn getxattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+    fn getxattr(&self, req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let is_users = name.as_bytes().starts_with(b"user.");
         let found = self
-            .node(Kind::Getxattr, ino)
-            .and_then(|ino| self.volume.getxattr(ino, name.as_bytes()));
+            .node_for(req, Kind::Getxattr, ino, if is_users { READ } else { 0 })
+            .and_then(|ino| self.volume.getxattr(ino, name.as_bytes()))
+            .map(|value| self.xattr_to_host(name.as_bytes(), value));
         value(reply, size, found);
     }
 
@@ -453,9 +496,15 @@ impl Filesystem for Face {
         value(reply, size, list);
     }
 
-    fn removexattr(&self, _req: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+    fn removexattr(&self, req: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let is_users = name.as_bytes().starts_with(b"user.");
         let result = self
-            .node(Kind::Removexattr, ino)
+            .node_for(
+                req,
+                Kind::Removexattr,
+                ino,
+                if is_users { WRITE } else { 0 },
+            )
             .and_then(|ino| self.volume.removexattr(ino, name.as_bytes()));
         done(reply, result);
     }
@@ -472,7 +521,7 @@ impl Filesystem for Face {
         reply: ReplyIoctl,
     ) {
         match self.node(Kind::Ioctl, ino) {
-            Ok(ino) => self.control(ino, cmd, in_data, Caller::of(req), reply),
+            Ok(ino) => self.control(ino, cmd, in_data, self.caller(req), reply),
             Err(error) => reply.error(errno(&error)),
         }
     }
@@ -490,8 +539,9 @@ impl Filesystem for Face {
         let result = self.node(Kind::Fallocate, ino).and_then(|ino| {
             let mode =
                 rules::fallocate_mode(mode).ok_or(Error::NotSupported("this kind of fallocate"))?;
-            self.volume.fallocate(ino, offset, length, mode)?;
-            self.content_changed(ino, Caller::of(req))
+            self.volume
+                .fallocate(ino, offset, length, mode, WriteMode::Writeback)?;
+            self.content_changed(ino, self.caller(req))
         });
         done(reply, result);
     }
@@ -538,7 +588,7 @@ impl Filesystem for Face {
         let result = self.node(Kind::CopyFileRange, ino_in).and_then(|from| {
             let to = ino_from_kernel(ino_out).ok_or(Error::NotFound)?;
             let copied = self.copy((from, offset_in), (to, offset_out), len)?;
-            self.content_changed(to, Caller::of(req))?;
+            self.content_changed(to, self.caller(req))?;
             Ok(copied)
         });
         written(reply, result);

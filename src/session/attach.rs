@@ -4,6 +4,7 @@ use super::mounts::FS_TYPE;
 use super::options::MountFlags;
 use crate::failure::{Failure, Result};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags as Ms, mount};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -20,7 +21,8 @@ use std::process::{Command, Stdio};
 /// The setuid program that mounts for ordinary users; searched in PATH.
 pub const FUSERMOUNT: &str = "fusermount3";
 
-const DEVICE: &str = "/dev/fuse";
+/// How FUSE servers reach the kernel.
+pub const DEVICE: &str = "/dev/fuse";
 
 /// Opens the FUSE device, to learn before anything else whether there is one.
 ///
@@ -35,11 +37,13 @@ pub fn open_device() -> Result<File> {
         .map_err(|error| match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
                 Failure::of(path, "no such device: the kernel has no FUSE here").remedy(
-                    "load it (modprobe fuse), or start the container with --device /dev/fuse",
+                    "load it (modprobe fuse), or start the container with --device /dev/fuse; \
+                     liveroot doctor tells more",
                 )
             }
             Some(libc::EACCES | libc::EPERM) => Failure::of(path, error).remedy(
-                "let this user open it (chmod 666 /dev/fuse), or allow the device in the container",
+                "let this user open it (chmod 666 /dev/fuse), or allow the device in the container; \
+                 liveroot doctor tells more",
             ),
             _ => Failure::of(path, error),
         })
@@ -56,6 +60,8 @@ pub struct Attachment<'a> {
     pub flags: MountFlags,
     /// Whether other users get in.
     pub allow_other: bool,
+    /// Whether the kernel checks permissions; else who gets in may do everything.
+    pub kernel_checks: bool,
 }
 
 /// Mounts, and returns the connection to the kernel. `device` is [`open_device`]'s.
@@ -82,7 +88,20 @@ pub fn attach(what: &Attachment<'_>, device: File) -> Result<OwnedFd> {
     }
 }
 
+/// Opens the directory `point`, a path without symlinks: whoever can put one in its way meanwhile
+/// does not get the mount elsewhere.
+fn open_point(point: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat2(CWD, point, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        // Linux before 5.6, and containers that do not know the call.
+        Err(Errno::NOSYS | Errno::PERM) => open(point, flags, Mode::empty()),
+        opened => opened,
+    }
+}
+
 fn by_system_call(what: &Attachment<'_>, device: &File) -> Result<(), Errno> {
+    let directory = open_point(what.point)?;
+    let point = format!("/proc/self/fd/{}", directory.as_raw_fd());
     let mut flags = Ms::empty();
     flags.set(Ms::RDONLY, what.flags.read_only);
     flags.set(Ms::NOSUID, what.flags.suid == Some(false));
@@ -92,16 +111,21 @@ fn by_system_call(what: &Attachment<'_>, device: &File) -> Result<(), Errno> {
     flags.set(Ms::SYNCHRONOUS, what.flags.sync);
     flags.set(Ms::DIRSYNC, what.flags.dirsync);
     let mut data = format!(
-        "fd={},rootmode=40000,user_id={},group_id={},default_permissions",
+        "fd={},rootmode=40000,user_id={},group_id={}",
         device.as_fd().as_raw_fd(),
         geteuid().as_raw(),
         getegid().as_raw()
     );
-    if what.allow_other {
-        data.push_str(",allow_other");
+    for (on, option) in [
+        (what.kernel_checks, ",default_permissions"),
+        (what.allow_other, ",allow_other"),
+    ] {
+        if on {
+            data.push_str(option);
+        }
     }
     let data = CString::new(data).map_err(|_| Errno::INVAL)?;
-    mount(what.source, what.point, FS_TYPE, flags, data.as_c_str())
+    mount(what.source, point, FS_TYPE, flags, data.as_c_str())
 }
 
 fn through_fusermount(what: &Attachment<'_>, by_root: bool) -> Result<OwnedFd> {
@@ -140,7 +164,7 @@ pub fn no_fusermount(point: &Path, error: &io::Error) -> Failure {
             point,
             format!("{FUSERMOUNT} is not installed, and only root mounts without it"),
         )
-        .remedy("install the package fuse3")
+        .remedy("install the package fuse3; liveroot doctor tells more")
     } else {
         Failure::of(point, format!("running {FUSERMOUNT}: {error}"))
     }
@@ -157,18 +181,23 @@ fn explain(point: &Path, said: &str) -> Failure {
         },
     );
     if said.contains("user_allow_other") {
-        failure.remedy("add that line to /etc/fuse.conf, or leave --allow-other out")
+        Failure::of(
+            point,
+            "only root may let other users in, as long as /etc/fuse.conf does not say user_allow_other",
+        )
+        .remedy("as root: echo user_allow_other >> /etc/fuse.conf; or leave --allow-other out")
     } else if said.contains("no write access") || said.contains("not owned by") {
         failure.remedy("mount on a directory that is yours")
     } else {
-        failure
+        failure.remedy("liveroot doctor tells what this machine allows")
     }
 }
 
 fn fusermount_options(what: &Attachment<'_>, by_root: bool) -> OsString {
     let flags = what.flags;
-    let mut options = b"subtype=liveroot,default_permissions".to_vec();
+    let mut options = b"subtype=liveroot".to_vec();
     for (on, option) in [
+        (what.kernel_checks, ",default_permissions"),
         (flags.read_only, ",ro"),
         (flags.noexec, ",noexec"),
         (flags.sync, ",sync"),
@@ -226,6 +255,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_symlink_leads_a_mount_astray() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(base.join("real/point")).unwrap();
+        std::os::unix::fs::symlink("real", base.join("link")).unwrap();
+        std::os::unix::fs::symlink("real/point", base.join("last")).unwrap();
+        assert!(open_point(&base.join("real/point")).is_ok());
+        assert_eq!(
+            open_point(&base.join("link/point")).unwrap_err(),
+            Errno::LOOP
+        );
+        assert!(open_point(&base.join("last")).is_err());
+    }
+
+    #[test]
     fn commas_in_the_source_are_escaped() {
         let what = Attachment {
             point: Path::new("/mnt"),
@@ -235,6 +279,7 @@ mod tests {
                 ..MountFlags::default()
             },
             allow_other: true,
+            kernel_checks: true,
         };
         assert_eq!(
             fusermount_options(&what, false),

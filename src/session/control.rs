@@ -157,13 +157,18 @@ impl Daemon {
 pub fn find(wanted: impl Fn(&Hello) -> bool) -> Vec<Daemon> {
     let mut found = Vec::new();
     for directory in searched_directories() {
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        // In others' directories names are theirs to make.
+        let Some(owner) = private_owner(&directory) else {
+            continue;
+        };
+        let ours = owner == geteuid().as_raw();
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
             if entry.path().extension().is_none_or(|e| e != "sock") {
                 continue;
             }
             match Daemon::connect(&entry.path()) {
                 Ok(daemon) if wanted(&daemon.hello) => found.push(daemon),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                Err(error) if ours && error.kind() == io::ErrorKind::ConnectionRefused => {
                     // Its daemon was killed.
                     let _ = fs::remove_file(entry.path());
                 }
@@ -284,6 +289,12 @@ impl Drop for Socket {
     }
 }
 
+/// Whose a directory of sockets is; `None` if it is none, but a symlink, say, or open to others.
+fn private_owner(directory: &Path) -> Option<u32> {
+    let metadata = fs::symlink_metadata(directory).ok()?;
+    (metadata.is_dir() && metadata.mode() & 0o077 == 0).then_some(metadata.uid())
+}
+
 /// Makes sure that `directory` exists, is this user's, and can be entered by nobody else.
 fn make_private(directory: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(directory) {
@@ -400,7 +411,12 @@ mod tests {
         make_private(&private).unwrap();
         assert_eq!(fs::metadata(&private).unwrap().mode() & 0o777, 0o700);
         std::os::unix::fs::symlink(&private, dir.path().join("link")).unwrap();
-        assert!(make_private(&dir.path().join("link")).is_err());
+        let link = dir.path().join("link");
+        assert!(make_private(&link).is_err());
+        assert_eq!(private_owner(&private), Some(geteuid().as_raw()));
+        assert_eq!(private_owner(&link), None);
+        fs::set_permissions(&private, Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(private_owner(&private), None);
     }
 
     #[test]

@@ -1,21 +1,27 @@
 //! The process that serves a mount, from the fork to the verdict.
 
-use super::attach::{self, Attachment};
-use super::control::{self, Event, Hello, Request, Socket, Usage};
-use super::detach::{Detached, abort, detach};
+use super::attach;
+use super::control::{self, Event, Hello, Request, Usage};
+use super::detach::Detached;
 use super::image::{self, Image};
-use super::mounts::{self, Device};
+use super::monitor::{Monitor, Orders};
+use super::mounts::Device;
 use super::options::Settings;
-use super::{log as messages, mountpoint, stats, verdict};
-use crate::failure::{Failure, Result};
-use crate::fuse::{Counters, Face, Losses, Policy};
+use super::stats::Statistics;
+use super::who::{self, Mounter};
+use super::{log as messages, mountpoint, verdict};
+use crate::failure::{EXIT_FAILED, Failure, Result};
+use crate::fuse::{Checks, Counters, Face, Losses, Owners, Policy, SideDoor};
+use crate::sandbox::{self, Missing};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
 use lwext4::Volume;
-use rustix::process::{Pid, WaitOptions, geteuid, setsid, waitpid};
+use lwext4::ondisk::features::RoCompat;
+use rustix::process::{Pid, WaitOptions, getegid, geteuid, setsid, waitpid};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,11 +39,12 @@ pub fn mount(mut settings: Settings) -> Result<()> {
         *stats = std::path::absolute(&*stats).map_err(|e| Failure::of(stats, e))?;
     }
     if settings.foreground {
-        return Serving::start(&settings)?.until_closed(&settings);
+        let (monitor, ()) = monitor(&settings, ()).map_err(no_process)?;
+        return Serving::start(&settings, monitor)?.until_closed();
     }
     sys::close_inherited();
     let (reader, writer) = io::pipe().map_err(|e| Failure::new(format!("making a pipe: {e}")))?;
-    match sys::fork().map_err(|e| Failure::new(format!("starting a process: {e}")))? {
+    match sys::fork().map_err(no_process)? {
         Fork::Parent(pid) => {
             drop(writer);
             hear(reader, pid)
@@ -51,20 +58,36 @@ pub fn mount(mut settings: Settings) -> Result<()> {
     }
 }
 
+/// The monitor that the settings call for; `own` is nobody's but the daemon's.
+fn monitor<T>(settings: &Settings, own: T) -> io::Result<(Monitor, T)> {
+    if settings.sandbox {
+        Monitor::start(!settings.foreground, own)
+    } else {
+        Ok((Monitor::within()?, own))
+    }
+}
+
+fn no_process(error: io::Error) -> Failure {
+    Failure::new(format!("starting a process: {error}"))
+}
+
 fn serve_in_background(settings: &Settings, parent: PipeWriter) -> i32 {
     // Fails only for a leader of a process group, which a forked process is not.
     let _ = setsid();
-    let serving = match Serving::start(settings) {
+    let (monitor, parent) = match monitor(settings, parent) {
+        Ok(both) => both,
+        // Without the pipe, the parent reports that the daemon has ended.
+        Err(_) => return EXIT_FAILED.into(),
+    };
+    let serving = match Serving::start(settings, monitor) {
         Ok(serving) => serving,
         Err(failure) => {
             report(parent, Err(&failure));
             return failure.exit_code().into();
         }
     };
-    leave_terminal();
-    messages::to_background();
     report(parent, Ok(()));
-    match serving.until_closed(settings) {
+    match serving.until_closed() {
         Ok(()) => 0,
         Err(failure) => {
             log::error!("{failure}");
@@ -105,126 +128,230 @@ fn hear(mut reader: PipeReader, pid: Pid) -> Result<()> {
     }
 }
 
-/// Lets go of the directory, the terminal and whatever reads this process's output.
-fn leave_terminal() {
-    let _ = std::env::set_current_dir("/");
-    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
-        let _ = rustix::stdio::dup2_stdin(&null);
-        let _ = rustix::stdio::dup2_stdout(&null);
-        let _ = rustix::stdio::dup2_stderr(&null);
+/// What it takes to go to the background, opened while files can be opened.
+pub(super) struct Background {
+    null: io::Result<File>,
+}
+
+impl Background {
+    pub(super) fn prepare() -> Background {
+        messages::connect();
+        Background {
+            null: File::options().read(true).write(true).open("/dev/null"),
+        }
+    }
+
+    /// Lets go of the directory, the terminal and whatever reads this process's output.
+    pub(super) fn enter(self) {
+        let _ = std::env::set_current_dir("/");
+        if let Ok(null) = self.null {
+            let _ = rustix::stdio::dup2_stdin(&null);
+            let _ = rustix::stdio::dup2_stdout(&null);
+            let _ = rustix::stdio::dup2_stderr(&null);
+        }
+        messages::to_background();
     }
 }
 
 /// What happens to a session.
-enum Happening {
+#[derive(Debug)]
+pub enum Happening {
     /// The kernel has closed the connection: nobody uses the mount any more.
     Ended(io::Result<()>),
     /// A signal asks to end.
     Signal,
+    /// The command that the mount was made for has ended.
+    CommandEnded,
     /// A client wants something.
     Client(Request, UnixStream),
 }
 
 /// A mount that is served.
-struct Serving {
+pub struct Serving {
     given: PathBuf,
     point: PathBuf,
-    device: Option<Device>,
     /// `None` once it is closed.
     volume: Option<Arc<Volume>>,
     counters: Arc<Counters>,
     losses: Arc<Losses>,
     happenings: Receiver<Happening>,
-    /// Kept for its destructor.
-    _socket: Option<Socket>,
+    monitor: Arc<Monitor>,
+    statistics: Option<Statistics>,
     /// Clients that wait for the verdict.
     waiting: Vec<UnixStream>,
     detached: bool,
+    /// Whether the mount was made for a command, which runs.
+    has_command: bool,
+    door: Option<SideDoor>,
+    device: Device,
+}
+
+impl std::fmt::Debug for Serving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serving")
+            .field("point", &self.point)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Serving {
-    /// Opens the image and makes the mount appear.
-    fn start(settings: &Settings) -> Result<Serving> {
+    /// Opens the image and makes the mount appear. Whatever can be done without, the process gives up
+    /// before it looks into the image.
+    ///
+    /// # Errors
+    /// Everything that can fail is tried before the mount appears.
+    pub fn start(settings: &Settings, monitor: Monitor) -> Result<Serving> {
+        Ok(Serving::start_with_sender(settings, monitor)?.0)
+    }
+
+    /// Likewise; also returns where happenings are reported.
+    ///
+    /// # Errors
+    /// As [`Serving::start`].
+    pub fn start_with_sender(
+        settings: &Settings,
+        monitor: Monitor,
+    ) -> Result<(Serving, Sender<Happening>)> {
         let access = if settings.flags.read_only {
             Access::Read
         } else {
             Access::Write
         };
+        let mounter = Mounter {
+            uid: geteuid().as_raw(),
+            gid: getegid().as_raw(),
+        };
+        let owners = who::is_who(settings, mounter)?;
         sys::block_termination().map_err(|e| Failure::new(format!("blocking signals: {e}")))?;
         let image = image::open(&settings.image, settings.place, access)?;
         let point = mountpoint::check(&settings.mountpoint)?;
-        let connection = attach::open_device()?;
+        attach::open_device()?;
         image.lock(access)?;
-        let volume = Volume::open(image.device.clone(), settings.engine.clone())
+        let source = settings.source.as_deref().unwrap_or(image.path.as_os_str());
+        monitor.instruct(Orders {
+            point: point.as_os_str().as_bytes().to_vec(),
+            source: source.as_bytes().to_vec(),
+            flags: settings.flags,
+            allow_other: settings.lets_others_in(geteuid().is_root()),
+            kernel_checks: owners.checks == Checks::Kernel,
+        })?;
+        let statistics = settings
+            .stats
+            .as_deref()
+            .map(Statistics::open)
+            .transpose()?;
+        let background = (!settings.foreground).then(Background::prepare);
+        let mut missing = Missing::new();
+        if settings.sandbox {
+            missing = sandbox::give_up_privileges(&[attach::DEVICE.as_ref()]);
+        }
+        let mut engine = settings.engine.clone();
+        engine.device_name = image.path.to_string_lossy().into_owned();
+        let volume = Volume::open(image.device.clone(), engine)
             .map_err(|error| image.explain(&error, access))?;
         let Image {
             given, path, id, ..
         } = image;
-        let volume = Arc::new(volume);
-        let counters = Arc::new(Counters::default());
-        let losses = Arc::new(Losses::default());
-        let face = {
-            let policy = Policy {
-                access_times: settings.flags.access_times,
-                asks_open: settings.asks_open,
-            };
-            Face::new(volume.clone(), counters.clone(), losses.clone(), policy)
-        };
-        let attachment = Attachment {
-            point: &point,
-            source: settings.source.as_deref().unwrap_or(path.as_os_str()),
-            flags: settings.flags,
-            allow_other: settings.lets_others_in(geteuid().is_root()),
-        };
-        let connected = attach::attach(&attachment, connection)
-            .and_then(|connection| connect(face, connection, settings, &point));
-        let session = match connected {
-            Ok(session) => session,
-            Err(failure) => {
-                let _ = close(Some(volume));
-                return Err(failure);
-            }
-        };
-        let device = mounts::at(&point)?.map(|mount| mount.device);
-        if let Some(device) = device {
-            attach::widen_readahead(device);
-        }
         let (sender, happenings) = mpsc::channel();
+        let mut serving = Serving {
+            given,
+            point,
+            volume: Some(Arc::new(volume)),
+            counters: Arc::default(),
+            losses: Arc::default(),
+            happenings,
+            monitor: Arc::new(monitor),
+            statistics,
+            waiting: Vec::new(),
+            detached: false,
+            has_command: false,
+            door: None,
+            device: (0, 0),
+        };
         let hello = Hello {
             pid: std::process::id(),
             image: path,
             image_id: id,
-            mountpoint: point.clone(),
-            mount_device: device.unwrap_or_default(),
+            mountpoint: serving.point.clone(),
+            mount_device: (0, 0),
         };
-        let socket = listen(hello, &sender);
-        let started = start_threads(session, sender);
-        let serving = Serving {
-            given,
-            point,
-            device,
-            volume: Some(volume),
-            counters,
-            losses,
-            happenings,
-            _socket: socket,
-            waiting: Vec::new(),
-            detached: false,
-        };
-        match started {
-            Ok(()) => Ok(serving),
-            Err(error) => {
-                let _ = detach(&serving.point, true);
-                let _ = close(serving.volume);
-                Err(Failure::new(format!("starting a thread: {error}")))
-            }
+        if let Err(failure) = serving.appear(settings, owners, hello, &sender) {
+            serving.monitor.finish();
+            let _ = close(serving.volume.take());
+            return Err(failure);
         }
+        if let Some(background) = background {
+            background.enter();
+        }
+        if settings.sandbox {
+            missing.extend(sandbox::give_up_calls());
+        }
+        for piece in missing {
+            log::info!("{}: not sandboxed: {piece}", serving.given.display());
+        }
+        Ok((serving, sender))
+    }
+
+    /// From now on the mount is there for a command, until [`Happening::CommandEnded`] is reported:
+    /// no signal and nobody else unmounts.
+    pub fn serve_command(&mut self) {
+        self.has_command = true;
+    }
+
+    /// The way to change the volume past the kernel.
+    pub fn side_door(&self) -> Option<SideDoor> {
+        self.door.clone()
+    }
+
+    /// The device number of the mount.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Mounts, and answers the kernel's first requests.
+    fn appear(
+        &mut self,
+        settings: &Settings,
+        owners: Owners,
+        mut hello: Hello,
+        sender: &Sender<Happening>,
+    ) -> Result<()> {
+        let Some(volume) = self.volume.clone() else {
+            return Err(Failure::of(&self.given, "closed already"));
+        };
+        let policy = Policy {
+            access_times: settings.flags.access_times,
+            // Only who is asked can refuse to open a verity file for writing.
+            asks_open: settings.asks_open || has_verity(&volume),
+        };
+        let face = Face::new(
+            volume.clone(),
+            self.counters.clone(),
+            self.losses.clone(),
+            policy,
+            owners,
+            self.monitor.clone(),
+        );
+        let door = SideDoor::new(&volume, face.notifier());
+        drop(volume);
+        let (connection, device) = self.monitor.mount()?;
+        let session = connect(face, connection, settings, &self.point)?;
+        hello.mount_device = device;
+        (self.device, self.door) = (device, Some(door));
+        listen(&self.monitor, hello, sender);
+        start_threads(session, sender.clone())
+            .map_err(|error| Failure::new(format!("starting a thread: {error}")))?;
+        // An answer means that all threads have opened what they must.
+        self.monitor.look()
     }
 
     /// Serves until the mount is gone, closes the image, and tells everyone who waits.
-    fn until_closed(mut self, settings: &Settings) -> Result<()> {
+    ///
+    /// # Errors
+    /// Not everything that was written is in the image.
+    pub fn until_closed(mut self) -> Result<()> {
         let ended = self.serve();
-        let result = self.verdict(ended, settings.stats.as_deref());
+        let result = self.verdict(ended);
         let message = result.as_ref().err().map(Failure::to_string);
         let latecomers = self.happenings.try_iter().filter_map(|late| match late {
             Happening::Client(Request::Unmount | Request::UnmountLazy, stream) => Some(stream),
@@ -240,7 +367,13 @@ impl Serving {
         loop {
             match self.happenings.recv() {
                 Ok(Happening::Ended(ended)) => return ended,
-                Ok(Happening::Signal) => self.on_signal(),
+                // Whoever watches the command ends it.
+                Ok(Happening::Signal) if self.has_command => {}
+                Ok(Happening::Signal) => self.end(),
+                Ok(Happening::CommandEnded) => {
+                    self.has_command = false;
+                    self.end();
+                }
                 Ok(Happening::Client(Request::Usage, stream)) => self.on_usage(&stream),
                 Ok(Happening::Client(Request::Grow(bytes), stream)) => self.on_grow(bytes, &stream),
                 Ok(Happening::Client(request, stream)) => self.on_unmount(request, stream),
@@ -273,6 +406,10 @@ impl Serving {
 
     fn on_unmount(&mut self, request: Request, stream: UnixStream) {
         let lazy = request == Request::UnmountLazy;
+        if self.has_command {
+            let _ = control::send(&stream, &Event::Busy);
+            return;
+        }
         let event = match self.take_away(lazy) {
             Ok(Detached::Yes) => Event::Detached,
             Ok(Detached::Busy) => Event::Busy,
@@ -283,11 +420,11 @@ impl Serving {
         }
     }
 
-    /// The first signal unmounts, lazily if it must. Another one, while somebody still holds the
-    /// mount, cuts them off.
-    fn on_signal(&mut self) {
+    /// Unmounts, lazily if it must. Called a second time while somebody still holds the mount, cuts
+    /// them off.
+    fn end(&mut self) {
         if self.detached {
-            if self.device.is_none_or(|device| !abort(device)) {
+            if !self.monitor.abort() {
                 // It cannot be cut off, so make sure that little is lost if the next signal kills.
                 let synced = self.volume.as_ref().map(|volume| volume.sync());
                 if let Some(Err(error)) = synced {
@@ -313,44 +450,29 @@ impl Serving {
     }
 
     fn take_away(&mut self, lazy: bool) -> Result<Detached> {
-        let ours = mounts::at(&self.point)?.is_some_and(|mount| Some(mount.device) == self.device);
-        if self.detached || !ours {
-            // Somebody was faster, or has mounted something else over it.
-            if mounts::all()?
-                .iter()
-                .any(|mount| Some(mount.device) == self.device)
-            {
-                return Err(
-                    Failure::of(&self.point, "something else is mounted over it")
-                        .remedy("unmount that first"),
-                );
-            }
-            return Ok(Detached::Yes);
-        }
-        let taken = detach(&self.point, lazy)?;
+        let taken = self.monitor.unmount(lazy)?;
         self.detached |= taken == Detached::Yes;
         Ok(taken)
     }
 
     /// Closes the image, and says whether all went well.
-    fn verdict(&mut self, ended: io::Result<()>, stats_file: Option<&Path>) -> Result<()> {
-        // After an abort the mount is still there, dead.
-        if mounts::at(&self.point)?.is_some_and(|mount| Some(mount.device) == self.device) {
-            let _ = detach(&self.point, true);
-        }
+    fn verdict(&mut self, ended: io::Result<()>) -> Result<()> {
+        self.monitor.finish();
         let volume = self.volume.take();
         let lost = self.losses.summary(|ino| {
             let attr = volume.as_ref()?.getattr(ino).ok()?;
             Some(attr.generation)
         });
+        let damage = volume.as_ref().map_or(0, |v| v.errors_recorded());
         let closed = close(volume);
-        let statistics = stats_file.map_or(Ok(()), |path| stats::write(path, &self.counters));
-        verdict::of(&self.given, ended, lost, closed)?;
+        let statistics = self.statistics.take();
+        let statistics = statistics.map_or(Ok(()), |file| file.write(&self.counters));
+        verdict::of(&self.given, ended, lost, damage, closed)?;
         statistics
     }
 }
 
-/// Speaks with the kernel for the first time. When that fails, the mount is taken away again.
+/// Speaks with the kernel for the first time.
 fn connect(
     face: Face,
     connection: OwnedFd,
@@ -363,7 +485,6 @@ fn connect(
     let notifier = face.notifier();
     // The kernel lets in only whom the mount options say: no second check here.
     let session = Session::from_fd(face, connection, SessionACL::All, config).map_err(|error| {
-        let _ = detach(point, true);
         if error.raw_os_error() == Some(libc::EPROTONOSUPPORT) {
             Failure::of(point, "this kernel's FUSE cannot enforce ACLs")
                 .remedy("Linux 4.9 or newer is needed")
@@ -377,21 +498,20 @@ fn connect(
 }
 
 /// Listens for `liveroot umount`. Without a directory for the socket the mount works all the same.
-fn listen(hello: Hello, sender: &Sender<Happening>) -> Option<Socket> {
+fn listen(monitor: &Monitor, hello: Hello, sender: &Sender<Happening>) {
     let sender = sender.clone();
-    let listening = Socket::open().and_then(|socket| {
-        let listener = socket.listener()?;
+    let listening = monitor.listen().and_then(|listener| {
         let pass_on = move |request, stream| {
             let _ = sender.send(Happening::Client(request, stream));
         };
         std::thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || control::answer(listener, hello, pass_on))?;
-        Ok(socket)
+            .spawn(move || control::answer(listener, hello, pass_on))
+            .map_err(|error| Failure::new(error.to_string()))
     });
-    listening
-        .map_err(|error| log::warn!("no control socket, so umount waits less well: {error}"))
-        .ok()
+    if let Err(failure) = listening {
+        log::warn!("no control socket, so umount waits less well: {failure}");
+    }
 }
 
 fn start_threads(session: Session<Face>, sender: Sender<Happening>) -> io::Result<()> {
@@ -407,6 +527,12 @@ fn start_threads(session: Session<Face>, sender: Sender<Happening>) -> io::Resul
             let _ = sender.send(Happening::Ended(session.run()));
         })?;
     Ok(())
+}
+
+/// Whether files of the volume may be protected by fs-verity.
+fn has_verity(volume: &Volume) -> bool {
+    let features = volume.superblock().features();
+    features.ro_compat.contains(RoCompat::VERITY)
 }
 
 /// Closes a volume that no thread uses any more.

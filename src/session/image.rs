@@ -205,6 +205,9 @@ impl Image {
             Error::Unsupported(_) if access == Access::Write => {
                 failure(error.to_string()).remedy("try to look at it with --read-only")
             }
+            Error::InUse(_) => failure(error.to_string()).remedy(format!(
+                "unmount it there; if that machine is gone for good: tune2fs -f -E clear_mmp {path}"
+            )),
             Error::CutShort { .. } => failure(error.to_string())
                 .remedy("get the whole image; e2fsck mends only what is there"),
             Error::Corrupt(_) => {

@@ -2,8 +2,8 @@
 //!
 //! Mounting: [`options`] says what is wanted; [`image`] finds, opens and locks the bytes
 //! ([`partition`] looks into disks, [`sniff`] names what is not ext4, [`in_use`] asks who else has
-//! the file); [`mountpoint`] checks the directory; [`attach`] makes the mount appear; [`daemon`]
-//! serves it, from the fork to the verdict.
+//! the file); [`who`] decides who is who; [`mountpoint`] checks the directory; [`attach`] makes the mount appear; [`daemon`]
+//! serves it, from the fork to the verdict, in a sandbox; its [`monitor`] does what needs more.
 //!
 //! Unmounting: [`control`] is how `liveroot umount` finds the daemon and hears its verdict;
 //! [`aftermath`] is what can be said without it; [`detach`] takes the mount away; [`holders`] names the processes in the way; [`mounts`] reads the
@@ -18,6 +18,7 @@ pub mod holders;
 pub mod image;
 pub mod in_use;
 pub mod log;
+pub mod monitor;
 pub mod mountpoint;
 pub mod mounts;
 pub mod options;
@@ -25,3 +26,4 @@ pub mod partition;
 pub mod sniff;
 pub mod stats;
 pub mod verdict;
+pub mod who;

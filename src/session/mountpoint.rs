@@ -2,6 +2,7 @@
 
 use super::{control, detach, mounts};
 use crate::failure::{Failure, Result};
+use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -49,11 +50,12 @@ pub fn check(path: &Path) -> Result<PathBuf> {
     path.canonicalize().map_err(|e| Failure::of(path, e))
 }
 
-/// Whether the FUSE file system at `point` has lost its server.
+/// Whether the FUSE file system at `point` has lost its server. Attributes would not tell: the kernel
+/// may have them in its cache. It never has this.
 pub fn is_dead(point: &Path) -> bool {
     matches!(
-        std::fs::metadata(point).map_err(|e| e.raw_os_error()),
-        Err(Some(libc::ENOTCONN | libc::ECONNABORTED))
+        rustix::fs::statfs(point),
+        Err(Errno::NOTCONN | Errno::CONNABORTED)
     )
 }
 

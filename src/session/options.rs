@@ -2,10 +2,12 @@
 
 use crate::cli;
 use crate::failure::{Failure, Result};
+use crate::fuse::ids::Wanted;
 use lwext4::{Durability, FsyncMode, OpenOptions};
+use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where in its file the file system is.
@@ -21,7 +23,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// From the options `--offset` and `--partition`, of which clap lets through one at most.
+    /// By what options of a command say, of which there is one at most.
     pub fn of(offset: Option<u64>, partition: Option<u32>) -> Place {
         match (offset, partition) {
             (Some(offset), _) => Place::Offset(offset),
@@ -32,7 +34,7 @@ impl Place {
 }
 
 /// Flags of the mount itself, which the kernel applies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct MountFlags {
     /// Nothing may be changed.
     pub read_only: bool,
@@ -50,7 +52,7 @@ pub struct MountFlags {
     pub access_times: bool,
 }
 
-/// Everything that `liveroot mount` was told.
+/// How an image is to be mounted.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The image.
@@ -63,6 +65,11 @@ pub struct Settings {
     pub flags: MountFlags,
     /// Whether other users get in; `None`: root's mounts let them, those of others do not.
     pub allow_other: Option<bool>,
+    /// Who is who; `None`: root's mounts show ids as they are, and so do mounts that let others in;
+    /// else who mounts is the image's root.
+    pub map: Option<Wanted>,
+    /// Whether the daemon gives up what it does not need, once it serves.
+    pub sandbox: bool,
     /// No daemon in the background.
     pub foreground: bool,
     /// Threads that serve requests.
@@ -77,23 +84,70 @@ pub struct Settings {
     pub engine: OpenOptions,
 }
 
+/// What the command lines of `mount` and `run` share.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    /// The image.
+    pub image: &'a Path,
+    /// Lists of options, from `-o`.
+    pub options: &'a [OsString],
+    /// `--read-only`
+    pub read_only: bool,
+    /// `--offset`, in bytes
+    pub offset: Option<u64>,
+    /// `--partition`, counted from 1
+    pub partition: Option<u32>,
+}
+
 impl Settings {
     /// Whether other users get in, when `by_root` says who mounts.
     pub fn lets_others_in(&self, by_root: bool) -> bool {
         self.allow_other.unwrap_or(by_root)
     }
 
-    /// Reads the command line.
+    /// Reads the command line of `mount`.
     ///
     /// # Errors
     /// An option that is unknown, lacks or has a wrong value, or contradicts another.
     pub fn from_cli(args: &cli::Mount) -> Result<Settings> {
+        let mut settings = Settings::of(&Shared {
+            image: &args.image,
+            options: &args.options,
+            read_only: args.read_only,
+            offset: args.offset,
+            partition: args.partition,
+        })?;
+        settings.mountpoint.clone_from(&args.mountpoint);
+        settings.foreground |= args.foreground;
+        if args.allow_other {
+            settings.allow_other = Some(true);
+        }
+        settings.sandbox &= !args.no_sandbox;
+        if let Some(map) = &args.map {
+            settings.map = Some(Wanted::parse(map)?);
+        }
+        if let Some(threads) = args.threads {
+            settings.threads = threads.into();
+        }
+        if args.stats.is_some() {
+            settings.stats.clone_from(&args.stats);
+        }
+        Ok(settings)
+    }
+
+    /// Reads what the command lines of several subcommands share. The mount point is left open.
+    ///
+    /// # Errors
+    /// As [`Settings::from_cli`].
+    pub fn of(args: &Shared<'_>) -> Result<Settings> {
         let mut settings = Settings {
-            image: args.image.clone(),
-            mountpoint: args.mountpoint.clone(),
+            image: args.image.to_owned(),
+            mountpoint: PathBuf::new(),
             place: Place::Whole,
             flags: MountFlags::default(),
             allow_other: None,
+            map: None,
+            sandbox: true,
             foreground: false,
             threads: default_threads(),
             stats: None,
@@ -102,22 +156,12 @@ impl Settings {
             engine: OpenOptions::default(),
         };
         let mut places = 0;
-        for list in &args.options {
-            for option in split_options(list.as_bytes()) {
+        for list in args.options {
+            for option in split(list.as_bytes(), b',') {
                 settings.apply(&option, &mut places)?;
             }
         }
-        settings.foreground |= args.foreground;
         settings.flags.read_only |= args.read_only;
-        if args.allow_other {
-            settings.allow_other = Some(true);
-        }
-        if let Some(threads) = args.threads {
-            settings.threads = threads.into();
-        }
-        if args.stats.is_some() {
-            settings.stats.clone_from(&args.stats);
-        }
         if let Some(offset) = args.offset {
             settings.place = Place::Offset(offset);
             places += 1;
@@ -169,6 +213,9 @@ impl Settings {
             ("dirsync", None) => self.flags.dirsync = true,
             ("allow_other", None) => self.allow_other = Some(true),
             ("no_allow_other", None) => self.allow_other = Some(false),
+            ("sandbox", None) => self.sandbox = true,
+            ("nosandbox", None) => self.sandbox = false,
+            ("map", Some(text)) => self.map = Some(Wanted::parse(text)?),
             ("foreground", None) => self.foreground = true,
             ("norecovery" | "noload", None) => self.engine.norecovery = true,
             ("offset", Some(text)) => {
@@ -264,24 +311,24 @@ fn number(option: &[u8], text: &str) -> Result<u32> {
     text.parse().map_err(|_| bad(option, "not a number"))
 }
 
-/// The options of a comma-separated list; a backslash keeps the character after it.
-fn split_options(list: &[u8]) -> Vec<Vec<u8>> {
-    let mut options = vec![Vec::new()];
+/// The parts of a list with a separator between them; a backslash keeps the character after it.
+pub fn split(list: &[u8], separator: u8) -> Vec<Vec<u8>> {
+    let mut parts = vec![Vec::new()];
     let mut bytes = list.iter();
     while let Some(&byte) = bytes.next() {
         let kept = match byte {
-            b',' => {
-                options.push(Vec::new());
+            _ if byte == separator => {
+                parts.push(Vec::new());
                 continue;
             }
             b'\\' => bytes.next().copied().unwrap_or(byte),
             _ => byte,
         };
-        if let Some(option) = options.last_mut() {
-            option.push(kept);
+        if let Some(part) = parts.last_mut() {
+            part.push(kept);
         }
     }
-    options
+    parts
 }
 
 fn default_threads() -> usize {
@@ -381,6 +428,27 @@ mod tests {
     }
 
     #[test]
+    fn the_sandbox_can_be_left() {
+        assert!(parse(&[]).unwrap().sandbox);
+        assert!(!parse(&["--no-sandbox"]).unwrap().sandbox);
+        assert!(!parse(&["-o", "nosandbox"]).unwrap().sandbox);
+    }
+
+    #[test]
+    fn a_map_may_come_either_way() {
+        let map = |args: &[&str]| parse(args).unwrap().map;
+        assert_eq!(map(&[]), None);
+        assert_eq!(map(&["-o", "map=none"]), Some(Wanted::None));
+        assert_eq!(
+            map(&["--map", "caller", "-o", "map=none"]),
+            Some(Wanted::Caller)
+        );
+        let escaped = map(&["-o", r"map=0:1000:1\,1:100000:65535,ro"]);
+        assert_eq!(escaped, map(&["--map", "0:1000:1,1:100000:65535"]));
+        assert!(parse(&["--map", "0:1000"]).is_err());
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         let error = parse(&["-o", "rw,quux=1"]).unwrap_err();
         assert!(error.to_string().contains("'quux=1'"), "{error}");
@@ -392,7 +460,7 @@ mod tests {
     #[test]
     fn commas_can_be_escaped() {
         assert_eq!(
-            split_options(br"a,fsname=b\,c\\d"),
+            split(br"a,fsname=b\,c\\d", b','),
             [b"a".to_vec(), br"fsname=b,c\d".to_vec()]
         );
     }

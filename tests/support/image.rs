@@ -121,6 +121,38 @@ impl Image {
         Ok(Self { path, _dir: dir })
     }
 
+    /// Makes an image of `mib` MiB by mke2fs with exactly these options.
+    #[track_caller]
+    pub fn mke2fs(options: &[&str], mib: u64) -> Self {
+        let dir = TempDir::with_prefix("liveroot-test-").expect("a temporary directory");
+        let path = dir.path().join("image.ext4");
+        let file = File::create(&path).expect("a file can be made");
+        file.set_len(mib << 20).expect("a file can be sparse");
+        run(command("mke2fs", ["-q", "-F"]).args(options).arg(&path));
+        Self { path, _dir: dir }
+    }
+
+    /// Makes an image of `mib` MiB by `liveroot create` with exactly these options.
+    #[track_caller]
+    pub fn create(options: &[&str], mib: u64) -> Self {
+        let dir = TempDir::with_prefix("liveroot-test-").expect("a temporary directory");
+        let path = dir.path().join("image.ext4");
+        let mut create = command(LIVEROOT, ["create", "--quiet", "--size"]);
+        run(create.arg(format!("{mib}M")).args(options).arg(&path));
+        Self { path, _dir: dir }
+    }
+
+    /// The names of its features, as dumpe2fs lists them.
+    #[track_caller]
+    pub fn features(&self) -> Vec<String> {
+        let report = self.described();
+        let list = report
+            .lines()
+            .find_map(|line| line.strip_prefix("Filesystem features:"))
+            .unwrap_or_else(|| panic!("no features in {report}"));
+        list.split_whitespace().map(String::from).collect()
+    }
+
     /// Asks e2fsck, which must find nothing. Gives the share of non-contiguous files in percent.
     #[track_caller]
     pub fn fsck(&self) -> f64 {
@@ -132,17 +164,49 @@ impl Image {
     /// The superblock's free counts.
     #[track_caller]
     pub fn free(&self) -> Free {
-        let report = run(Command::new("dumpe2fs").arg("-h").arg(&self.path));
-        let field = |name: &str| {
-            report
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-                .unwrap_or_else(|| panic!("no {name} in {report}"))
-        };
-        Free {
-            blocks: field("Free blocks:"),
-            inodes: field("Free inodes:"),
-        }
+        let [blocks, inodes] = ["Free blocks:", "Free inodes:"].map(|name| self.number(name));
+        Free { blocks, inodes }
+    }
+
+    /// What is free of files: the free counts, and the blocks of quota files, which keep room for every id that they
+    /// have seen.
+    #[track_caller]
+    pub fn unused(&self) -> Free {
+        let described = self.described();
+        let files = described.lines().filter_map(|line| {
+            let (what, ino) = line.split_once(" quota inode:")?;
+            ["User", "Group", "Project"]
+                .contains(&what)
+                .then_some(ino.trim())
+        });
+        let sectors: u64 = files
+            .map(|ino| {
+                let mut stat = command("debugfs", ["-R", &format!("stat <{ino}>")]);
+                let told = run(stat.arg(&self.path));
+                told.split_once("Blockcount: ")
+                    .and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<u64>().ok())
+                    .unwrap_or_else(|| panic!("no Blockcount in {told}"))
+            })
+            .sum();
+        let mut free = self.free();
+        free.blocks += sectors * 512 / self.number("Block size:");
+        free
+    }
+
+    /// The superblock, as dumpe2fs describes it.
+    #[track_caller]
+    pub fn described(&self) -> String {
+        run(Command::new("dumpe2fs").arg("-h").arg(&self.path))
+    }
+
+    /// A number from that description.
+    #[track_caller]
+    pub fn number(&self, name: &str) -> u64 {
+        let report = self.described();
+        report
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+            .unwrap_or_else(|| panic!("no {name} in {report}"))
     }
 }
 

@@ -5,10 +5,12 @@
 
 pub mod command;
 pub mod image;
+pub mod job;
 pub mod mount;
 pub mod oracle;
 pub mod requirements;
 pub mod tree;
+pub mod user;
 pub mod view;
 
 /// `LIVEROOT_TEST_FULL=1`: the sizes that the project promises, instead of those that a developer waits for.

@@ -44,29 +44,72 @@ pub fn small_tar() -> &'static Path {
     path
 }
 
+/// A few hundred files of a real root filesystem: the tar, and what to extract of it.
+pub fn slice() -> (PathBuf, &'static [&'static str]) {
+    match rootfs() {
+        Some(tar) => (tar, &["./etc", "./usr/sbin"]),
+        None => (small_tar().to_owned(), &["etc"]),
+    }
+}
+
 /// Extracts a tar as the README says.
 #[track_caller]
 pub fn untar(tar: &Path, into: &Path) {
+    untar_members(tar, &[], into);
+}
+
+/// Extracts some members of a tar, or all of it where none is named.
+#[track_caller]
+pub fn untar_members(tar: &Path, members: &[&str], into: &Path) {
     let mut command = Command::new("tar");
     command
         .args(["--numeric-owner", "--xattrs", "--xattrs-include=*", "-xf"])
         .arg(tar)
         .arg("-C")
-        .arg(into);
+        .arg(into)
+        .args(members);
     run(&mut command);
 }
 
-/// Builds the tree of nasty things at `at`, within the limits of the image.
-#[track_caller]
-pub fn nasty(at: &Path, spec: &Spec) {
-    let mut command = Command::new("python3");
-    command
-        .arg(tool("nasty_tree.py"))
-        .arg(at)
-        .args(["--scale", if full() { "full" } else { "small" }])
-        .args(["--block-size", &spec.block_size.to_string()])
-        .args(["--inode-size", &spec.inode_size.to_string()]);
-    run(&mut command);
+/// The tree of nasty things, within the limits of an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Nasty {
+    /// One of the scales of `nasty_tree.py`.
+    pub scale: &'static str,
+    /// Bytes in a block, which bound attributes and symlinks.
+    pub block_size: u32,
+    /// Bytes in an inode, which bound times.
+    pub inode_size: u32,
+    /// Bytes in the largest sparse file, for images that hold none of the scale's size.
+    pub sparse: Option<u64>,
+}
+
+impl Nasty {
+    /// For an image, in the size that the run asks for.
+    pub fn of(spec: &Spec) -> Self {
+        Self {
+            scale: if full() { "full" } else { "small" },
+            block_size: spec.block_size,
+            inode_size: spec.inode_size,
+            sparse: None,
+        }
+    }
+
+    /// Builds it at `at`.
+    #[track_caller]
+    pub fn build(&self, at: &Path) {
+        let mut command = Command::new("python3");
+        command
+            .arg(tool("nasty_tree.py"))
+            .arg(at)
+            .args(["--scale", self.scale])
+            .args(["--block-size", &self.block_size.to_string()])
+            .args(["--inode-size", &self.inode_size.to_string()]);
+        if let Some(sparse) = self.sparse {
+            command.args(["--sparse", &sparse.to_string()]);
+        }
+        run(&mut command);
+    }
 }
 
 /// Gives the directories that the test itself made the same times everywhere.

@@ -4,7 +4,7 @@
 The tree is the same every time it is built, times included, so two filesystems that were given it can be compared
 with manifest.py. Needs root for devices, owners and trusted attributes.
 
-    nasty_tree.py DIR [--scale small|full] [--block-size N] [--inode-size N]
+    nasty_tree.py DIR [--scale tiny|small|full] [--block-size N] [--inode-size N] [--sparse N]
 """
 
 import argparse
@@ -20,6 +20,7 @@ NANOSECOND = 123_456_789
 
 SCALES = {
     # subdirectories of one directory, entries of another, size of the sparse file
+    "tiny": {"subdirs": 200, "entries": 1_500, "sparse": 1 << 40},
     "small": {"subdirs": 1_000, "entries": 4_000, "sparse": 1 << 40},
     "full": {"subdirs": 70_000, "entries": 300_000, "sparse": 1 << 40},
 }
@@ -329,10 +330,14 @@ def main():
     parser.add_argument("--scale", choices=SCALES, default="small")
     parser.add_argument("--block-size", type=int, default=4096, help="bounds xattrs and symlinks")
     parser.add_argument("--inode-size", type=int, default=256, help="128: whole seconds to 2038")
+    parser.add_argument("--sparse", type=int, help="size of the largest sparse file")
     args = parser.parse_args()
+    scale = SCALES[args.scale]
+    if args.sparse:
+        scale["sparse"] = args.sparse
     os.umask(0o022)
     os.makedirs(args.dir, exist_ok=True)
-    Nasty(args.dir, SCALES[args.scale], args.block_size, args.inode_size).build()
+    Nasty(args.dir, scale, args.block_size, args.inode_size).build()
 
 
 if __name__ == "__main__":

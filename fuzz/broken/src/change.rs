@@ -242,7 +242,9 @@ impl Worker<'_, '_> {
         ];
         let (ino, at, len) = (self.ino(), self.offset(), self.len());
         let mode = modes[self.choices.below(3)];
-        let _ = self.volume.fallocate(ino, at, len as u64, mode);
+        let _ = self
+            .volume
+            .fallocate(ino, at, len as u64, mode, WriteMode::Plain);
     }
 
     fn attributes(&mut self) {

@@ -142,6 +142,7 @@ fn maps(volume: &Volume) -> Result<()> {
         0,
         64 * block,
         FallocateMode::Allocate { keep_size: true },
+        WriteMode::Plain,
     ) {
         // Maps of block numbers have no unwritten blocks.
         Ok(()) | Err(Error::NotSupported(_)) => {}

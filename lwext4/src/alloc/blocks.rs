@@ -1,4 +1,4 @@
-//! Allocating and freeing blocks, many at a time.
+//! Allocating and freeing blocks, many at a time, in whole clusters.
 
 use super::bitmap::{self, Bits};
 use super::group::Group;
@@ -13,12 +13,13 @@ use std::sync::atomic::Ordering;
 /// How many growing files may have a window at once.
 const WINDOWS: usize = 64;
 
-/// A run shorter than asked for is taken at the goal itself if it has at least this many blocks: the
+/// A run shorter than asked for is taken at the goal itself if it has at least this many clusters: the
 /// file then goes on where it ended.
 const ENOUGH_AT_GOAL: u32 = 16;
 
 impl Allocator {
-    /// Takes up to `want` blocks in one run, as near behind `goal` as can be: (start, length).
+    /// Takes up to `want` blocks, rounded up to whole clusters, in one run, as near behind `goal` as can be:
+    /// (start, length). The run starts with a cluster.
     ///
     /// # Errors
     /// [`Error::NoSpace`] when no block is free; then [`Self::waits_for_commit`] tells whether a
@@ -45,6 +46,7 @@ impl Allocator {
         want: u32,
         extra: u32,
     ) -> Result<(BlockNo, u32)> {
+        let want = want.next_multiple_of(h.fs().geo.cluster_blocks());
         if let Some(window) = self.take_window(ino) {
             if window.start == goal {
                 let got = window.len.min(want);
@@ -89,8 +91,8 @@ impl Allocator {
         }
     }
 
-    /// Takes a run: `want` blocks are marked, up to `extra` more behind them only held. The length
-    /// returned counts both.
+    /// Takes a run: `want` blocks are marked, up to `extra` more behind them only held, all in whole
+    /// clusters. The length returned counts both.
     fn take(
         &self,
         h: &mut Handle<'_>,
@@ -100,11 +102,12 @@ impl Allocator {
     ) -> Result<(BlockNo, u32)> {
         let fs = h.fs();
         let geo = &fs.geo;
-        let most = geo.blocks_per_group;
-        let want = want.clamp(1, most);
-        let mut ask = want.saturating_add(extra).min(most);
+        let most = geo.clusters_per_group();
+        let want = want.div_ceil(geo.cluster_blocks()).clamp(1, most);
+        let mut ask = want.saturating_add(extra >> geo.cluster_bits).min(most);
         let home = geo.group_of(goal);
-        let goal_at = (goal.0.saturating_sub(geo.group_start(home).0)) as u32;
+        let into_home = goal.0.saturating_sub(geo.group_start(home).0);
+        let goal_at = (into_home >> geo.cluster_bits) as u32;
         if self.free_blocks.load(Ordering::Relaxed) <= self.freed_held.load(Ordering::Relaxed) {
             return self.starve();
         }
@@ -123,8 +126,9 @@ impl Allocator {
                         group.hold(geo, at + marked, len - marked, true);
                     }
                     self.free_blocks
-                        .fetch_sub(u64::from(marked), Ordering::Relaxed);
-                    return Ok((BlockNo(geo.group_start(no).0 + u64::from(at)), len));
+                        .fetch_sub(u64::from(marked) << geo.cluster_bits, Ordering::Relaxed);
+                    let start = geo.group_start(no).0 + (u64::from(at) << geo.cluster_bits);
+                    return Ok((BlockNo(start), len << geo.cluster_bits));
                 }
             }
             if ask == 1 {
@@ -134,11 +138,11 @@ impl Allocator {
         }
     }
 
-    /// Frees blocks. They stay unused until the transaction is on disk. `metadata`: their content is
-    /// (or was) written through the journal.
+    /// Frees the clusters that hold these blocks. They stay unused until the transaction is on disk.
+    /// `metadata`: the blocks' content is (or was) written through the journal.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when a block is free already, or belongs to a group's own metadata.
+    /// [`Error::Corrupt`] when a cluster is free already, or belongs to a group's own metadata.
     pub fn free_blocks(
         &self,
         h: &mut Handle<'_>,
@@ -150,6 +154,7 @@ impl Allocator {
             return Ok(());
         }
         let fs = h.fs();
+        let bits = fs.geo.cluster_bits;
         self.each_group(fs, start, len, |group, at, count| {
             group.init_blocks(h)?;
             let bytes = group.block_bitmap(fs)?.bytes();
@@ -157,27 +162,33 @@ impl Allocator {
             if !bitmap::all(&bytes, at, count, true) {
                 return bad("freeing a block that is free");
             }
-            let first = fs.geo.group_start(group.no).0 + u64::from(at);
+            let group_start = fs.geo.group_start(group.no).0;
+            let first = group_start + (u64::from(at) << bits);
+            let blocks = u64::from(count) << bits;
             let table_len = u64::from(fs.geo.table_blocks());
-            let overlaps =
-                |own: BlockNo, n: u64| own.0 < first + u64::from(count) && first < own.0 + n;
+            let overlaps = |own: BlockNo, n: u64| own.0 < first + blocks && first < own.0 + n;
             if overlaps(group.desc.block_bitmap, 1)
                 || overlaps(group.desc.inode_bitmap, 1)
                 || overlaps(group.desc.inode_table, table_len)
-                || at < super::base_blocks(&fs.geo, group.no)
+                || first < group_start + u64::from(super::base_blocks(&fs.geo, group.no))
             {
                 return bad("freeing a block of the group's own metadata");
             }
             drop(bytes);
             group.mark_blocks(h, at, count, false)?;
             group.hold(&fs.geo, at, count, true);
-            self.free_blocks
-                .fetch_add(u64::from(count), Ordering::Relaxed);
-            self.freed_held
-                .fetch_add(u64::from(count), Ordering::Relaxed);
-            h.note_freed(BlockNo(first), count, metadata);
+            // In the image's last cluster, blocks may be missing.
+            let end = (first + blocks).min(group_start + u64::from(fs.geo.group_len(group.no)));
+            let there = end.saturating_sub(first);
+            self.free_blocks.fetch_add(blocks, Ordering::Relaxed);
+            self.freed_held.fetch_add(there, Ordering::Relaxed);
+            h.note_freed(BlockNo(first), there as u32);
             Ok(())
-        })
+        })?;
+        if metadata {
+            h.revoke(start, len);
+        }
+        Ok(())
     }
 
     fn take_window(&self, ino: Ino) -> Option<Window> {
@@ -217,7 +228,7 @@ impl Allocator {
     }
 }
 
-/// A run of `ask` free blocks among the first `len` of the group, from `near` on if given: (start,
+/// A run of `ask` free clusters among the first `len` of the group, from `near` on if given: (start,
 /// length). Behind the goal itself a shorter run will do.
 fn search(
     group: &mut Group,

@@ -4,7 +4,6 @@ use super::Allocator;
 use super::bitmap::Bits;
 use crate::error::Result;
 use crate::fs::Fs;
-use crate::ondisk::group_desc::BLOCK_UNINIT;
 use crate::types::{BlockNo, GroupNo};
 use std::ops::Range;
 
@@ -20,25 +19,31 @@ impl Allocator {
         least: u32,
         mut each: impl FnMut(BlockNo, u64) -> Result<()>,
     ) -> Result<u64> {
+        let geo = &fs.geo;
         let mut group = self.group(fs, no)?;
-        let bytes = if group.desc.flags & BLOCK_UNINIT == 0 {
-            group.block_bitmap(fs)?.bytes()
-        } else {
-            group.fresh_bitmap(&fs.geo).into()
+        let bytes = group.blocks_in_use(fs)?;
+        let start = geo.group_start(no).0;
+        let group_len = u64::from(geo.group_len(no));
+        let within = |block: u64| block.saturating_sub(start).min(group_len);
+        // Of a cluster, all blocks are in the range, or none is given back. The image's last one may lack
+        // blocks.
+        let end = match within(range.end) {
+            end if end == group_len => geo.group_clusters(no),
+            end => (end >> geo.cluster_bits) as u32,
         };
-        let start = fs.geo.group_start(no).0;
-        let within = |block: u64| block.saturating_sub(start).min(u64::from(u32::MAX)) as u32;
-        let end = fs.geo.group_len(no).min(within(range.end));
         let bits = Bits::new(&bytes, group.held.as_deref(), end);
-        let mut at = within(range.start);
+        let cluster = u64::from(geo.cluster_blocks());
+        let mut at = within(range.start).div_ceil(cluster) as u32;
         let mut count = 0;
         while let Some(first) = bits.first_clear(at) {
-            let len = bits.clear_run(first, u32::MAX);
-            if len >= least {
-                each(BlockNo(start + u64::from(first)), u64::from(len))?;
-                count += u64::from(len);
+            let run = bits.clear_run(first, u32::MAX);
+            let from = u64::from(first) << geo.cluster_bits;
+            let len = (u64::from(run) << geo.cluster_bits).min(group_len - from);
+            if len >= u64::from(least) {
+                each(BlockNo(start + from), len)?;
+                count += len;
             }
-            at = first + len;
+            at = first + run;
         }
         Ok(count)
     }

@@ -23,7 +23,7 @@ pub(super) struct Group {
     /// a growing file.
     pub held: Option<Box<[u64]>>,
     pub held_count: u32,
-    /// No run of free blocks is longer than this.
+    /// No run of free clusters is longer than this.
     pub max_run: u32,
     blocks_checked: bool,
     inodes_checked: bool,
@@ -114,7 +114,7 @@ impl Group {
         }
         // The last group may be about to become longer: a crash can leave its descriptor in its place, and
         // the superblock in the journal.
-        if desc.free_blocks > geo.blocks_per_group
+        if desc.free_blocks > geo.clusters_per_group()
             || desc.free_inodes > geo.inodes_per_group
             || (geo.has_group_csum() && desc.itable_unused > geo.inodes_per_group)
         {
@@ -143,7 +143,7 @@ impl Group {
         }
     }
 
-    /// Free blocks that may be given out.
+    /// Free clusters that may be given out.
     pub fn available(&self) -> u32 {
         self.desc.free_blocks.saturating_sub(self.held_count)
     }
@@ -170,7 +170,7 @@ impl Group {
                 fs.geo.group_of(start) != self.no
                     || bitmap::all(
                         &bytes,
-                        (start.0 - fs.geo.group_start(self.no).0) as u32,
+                        ((start.0 - fs.geo.group_start(self.no).0) >> fs.geo.cluster_bits) as u32,
                         len,
                         true,
                     )
@@ -215,7 +215,7 @@ impl Group {
     }
 
     fn block_sum(&self, geo: &Geometry, bytes: &[u8]) -> u32 {
-        let len = (geo.blocks_per_group as usize / 8).min(bytes.len());
+        let len = (geo.clusters_per_group() as usize / 8).min(bytes.len());
         crc32c(geo.seed, &bytes[..len])
     }
 
@@ -228,9 +228,13 @@ impl Group {
     pub fn fresh_bitmap(&self, geo: &Geometry) -> Vec<u8> {
         let start = geo.group_start(self.no).0;
         let len = geo.group_len(self.no);
-        let bits = geo.block_size * 8;
         let mut bytes = vec![0; geo.block_size as usize];
-        bitmap::fill(&mut bytes, 0, base_blocks(geo, self.no).min(len), true);
+        let mut mark = |at: u32, count: u32| {
+            let first = at >> geo.cluster_bits;
+            let behind = (at + count).div_ceil(geo.cluster_blocks());
+            bitmap::fill(&mut bytes, first, behind - first, true);
+        };
+        mark(0, base_blocks(geo, self.no).min(len));
         for (at, count) in [
             (self.desc.block_bitmap, 1),
             (self.desc.inode_bitmap, 1),
@@ -240,21 +244,27 @@ impl Group {
             let first = at.0.max(start);
             let end = at.0.saturating_add(count).min(start + u64::from(len));
             if first < end {
-                bitmap::fill(
-                    &mut bytes,
-                    (first - start) as u32,
-                    (end - first) as u32,
-                    true,
-                );
+                mark((first - start) as u32, (end - first) as u32);
             }
         }
-        bitmap::fill(&mut bytes, len, bits - len, true);
+        let bits = geo.block_size * 8;
+        let clusters = geo.group_clusters(self.no);
+        bitmap::fill(&mut bytes, clusters, bits - clusters, true);
         bytes
     }
 
-    /// Free blocks of a group with nothing in it but its own metadata.
+    /// Free clusters of a group with nothing in it but its own metadata.
     pub fn fresh_free(&self, geo: &Geometry) -> u32 {
-        Bits::new(&self.fresh_bitmap(geo), None, geo.group_len(self.no)).count_clear()
+        let clusters = geo.group_clusters(self.no);
+        Bits::new(&self.fresh_bitmap(geo), None, clusters).count_clear()
+    }
+
+    /// The block bitmap as it is, or as it should be where it was never written.
+    pub fn blocks_in_use(&mut self, fs: &Fs) -> Result<Vec<u8>> {
+        if self.desc.flags & BLOCK_UNINIT != 0 {
+            return Ok(self.fresh_bitmap(&fs.geo));
+        }
+        Ok(self.block_bitmap(fs)?.bytes().to_vec())
     }
 
     /// Writes the block bitmap that an uninitialised group should have.
@@ -263,14 +273,14 @@ impl Group {
             return Ok(());
         }
         let geo = &h.fs().geo;
-        let len = geo.group_len(self.no);
+        let clusters = geo.group_clusters(self.no);
         let fresh = self.fresh_bitmap(geo);
         let block = h.create_block(self.desc.block_bitmap, BlockKind::Bitmap)?;
         h.modify(&block, |bytes| bytes.copy_from_slice(&fresh));
         self.desc.flags &= !BLOCK_UNINIT;
         self.blocks_checked = true;
         self.blocks_changed = true;
-        let free = Bits::new(&block.bytes(), None, len).count_clear();
+        let free = Bits::new(&block.bytes(), None, clusters).count_clear();
         if free != self.desc.free_blocks {
             return Err(Corrupt::new("free blocks of an uninitialised group")
                 .group(self.no)
@@ -334,7 +344,7 @@ impl Group {
 
     /// Keeps clear bits from being given out, or no longer.
     pub fn hold(&mut self, geo: &Geometry, start: u32, len: u32, hold: bool) {
-        let words = geo.blocks_per_group.div_ceil(64) as usize;
+        let words = geo.clusters_per_group().div_ceil(64) as usize;
         let held = self.held.get_or_insert_with(|| vec![0; words].into());
         bitmap::fill_words(held, start, len, hold);
         if hold {

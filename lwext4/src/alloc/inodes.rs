@@ -58,7 +58,7 @@ impl Allocator {
             let no = GroupNo(((u64::from(first) + u64::from(step)) % u64::from(groups)) as u32);
             let group = self.group(fs, no)?;
             let blocks = u64::from(group.available()) * u64::from(fs.geo.inodes_per_group);
-            let inodes = u64::from(group.desc.free_inodes) * u64::from(fs.geo.blocks_per_group);
+            let inodes = u64::from(group.desc.free_inodes) * u64::from(fs.geo.clusters_per_group());
             let score = blocks.min(inodes);
             if score > best.0 {
                 best = (score, no);

@@ -1,5 +1,8 @@
 //! Where free blocks and inodes are, and who gets them.
 //!
+//! The unit of allocation is the cluster: with bigalloc several blocks, else one. Here, positions in a group and
+//! counts of a group are clusters; block numbers, and lengths beside them, are blocks, as everywhere.
+//!
 //! Each group has a mutex; everything about a group's bitmaps and counts happens under it. Groups are
 //! loaded when first needed: opening a large image costs what opening a small one does.
 
@@ -97,7 +100,7 @@ impl Allocator {
         let (mut blocks, mut inodes) = (0u64, 0u32);
         for no in 0..fs.geo.groups() {
             let group = self.group(fs, GroupNo(no))?;
-            blocks += u64::from(group.desc.free_blocks);
+            blocks += u64::from(group.desc.free_blocks) << fs.geo.cluster_bits;
             inodes = inodes.saturating_add(group.desc.free_inodes);
         }
         self.free_blocks.store(blocks, Ordering::Relaxed);
@@ -157,8 +160,14 @@ impl Allocator {
         Ok(blocks)
     }
 
-    /// Calls `each` with every group that the run of blocks touches, and the part of the run in it
-    /// (relative to the group's start).
+    /// Which clusters of a group are in use: a set bit each, from the group's first one on, and set bits
+    /// behind its end.
+    pub fn blocks_in_use(&self, fs: &Fs, no: GroupNo) -> Result<Vec<u8>> {
+        self.group(fs, no)?.blocks_in_use(fs)
+    }
+
+    /// Calls `each` with every group that the run of blocks touches, and the clusters in it (relative to
+    /// the group's start) that the run touches.
     fn each_group(
         &self,
         fs: &Fs,
@@ -174,7 +183,9 @@ impl Allocator {
             let first = fs.geo.group_start(no).0;
             let piece = end.min(first + u64::from(fs.geo.group_len(no))) - at;
             let mut group = self.group(fs, no)?;
-            each(&mut group, (at - first) as u32, piece as u32)?;
+            let cluster = ((at - first) >> fs.geo.cluster_bits) as u32;
+            let behind = (at - first + piece).div_ceil(u64::from(fs.geo.cluster_blocks()));
+            each(&mut group, cluster, behind as u32 - cluster)?;
             at += piece;
         }
         Ok(())

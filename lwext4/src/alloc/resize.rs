@@ -1,4 +1,5 @@
-//! What the allocator does when a file system grows or shrinks. The caller's handle is alone.
+//! What the allocator does when a file system grows or shrinks. The caller's handle is alone. None of it is
+//! asked for with bigalloc, so a cluster is a block here.
 
 use super::Allocator;
 use super::bitmap::{self, Bits};
@@ -34,11 +35,12 @@ impl Allocator {
             .clamp(1, geo.groups().max(1))
     }
 
-    /// The blocks of a group that are given out: those from its start on.
+    /// The clusters of a group that are given out: those from its start on.
     pub(super) fn open_len(&self, geo: &Geometry, no: GroupNo) -> u32 {
         let ceiling = self.ceiling.load(Ordering::Relaxed);
         let below = ceiling.saturating_sub(geo.group_start(no).0);
-        u64::from(geo.group_len(no)).min(below) as u32
+        let blocks = u64::from(geo.group_len(no)).min(below) as u32;
+        blocks.div_ceil(geo.cluster_blocks())
     }
 
     /// Adds a group, whose descriptor's block is in the cache. Its inode table reads as zeroes.
@@ -119,12 +121,7 @@ impl Allocator {
 
     /// Free blocks among the first `len` of a group.
     pub fn free_in(&self, fs: &Fs, no: GroupNo, len: u32) -> Result<u32> {
-        let mut group = self.group(fs, no)?;
-        let bytes = if group.desc.flags & BLOCK_UNINIT == 0 {
-            group.block_bitmap(fs)?.bytes()
-        } else {
-            group.fresh_bitmap(&fs.geo).into()
-        };
+        let bytes = self.group(fs, no)?.blocks_in_use(fs)?;
         Ok(Bits::new(&bytes, None, len.min(fs.geo.group_len(no))).count_clear())
     }
 

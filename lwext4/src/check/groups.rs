@@ -3,17 +3,11 @@
 use super::problem::{Problem, ProblemKind as Kind};
 use super::state::Checker;
 use crate::alloc::{base_blocks, desc_place, has_super};
-use crate::ondisk::Le;
-use crate::ondisk::checksum::crc32c;
 use crate::ondisk::features::Incompat;
 use crate::ondisk::group_desc::{self, BLOCK_UNINIT, GroupDesc, INODE_UNINIT};
+use crate::ondisk::mmp::{self, Mmp};
 use crate::ondisk::superblock::{MAGIC, SIZE, Superblock};
 use crate::types::GroupNo;
-
-/// What the block of multiple-mount protection starts with.
-const MMP_MAGIC: u32 = 0x004D_4D50;
-/// Where its checksum is.
-const MMP_CHECKSUM: usize = 0x3FC;
 
 impl Checker<'_> {
     fn bad_group(&mut self, group: u32, text: &str) {
@@ -140,17 +134,21 @@ impl Checker<'_> {
         let Some(bytes) = self.read_block(block) else {
             return;
         };
-        if u32::get(&bytes, 0) != MMP_MAGIC {
+        let mmp = Mmp::from_bytes(&bytes).filter(|mmp| mmp.magic() == mmp::MAGIC);
+        let Some(mmp) = mmp else {
             let text = "no block of multiple-mount protection";
             self.report(problem(Kind::Superblock, text));
-        } else if self.geo.has_csum()
-            && Some(u32::get(&bytes, MMP_CHECKSUM))
-                != bytes
-                    .get(..MMP_CHECKSUM)
-                    .map(|bytes| crc32c(self.geo.seed, bytes))
+            return;
+        };
+        if mmp
+            .verify(self.geo.has_csum().then_some(self.geo.seed))
+            .is_err()
         {
             let text = "the checksum of multiple-mount protection is wrong";
             self.report(problem(Kind::Checksum, text));
+        } else if mmp.seq() != mmp::SEQ_CLEAN {
+            let text = format!("not closed on node \"{}\", or in use there", mmp.node());
+            self.report(problem(Kind::Superblock, &text).note());
         }
     }
 

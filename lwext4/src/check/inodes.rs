@@ -91,6 +91,7 @@ impl Checker<'_> {
             self.flag(ino.0, Seen::UNREADABLE);
         }
         self.check_size(ino, raw, &mapped);
+        self.count_usage(ino, raw);
         // The counts mean little when the map could not be followed.
         if !mapped.bad {
             self.check_block_count(ino, raw, mapped.blocks(self.cluster_bits) + xattr_blocks);

@@ -6,10 +6,11 @@
 //!    (`reserved.rs`);
 //! 3. every directory (`dirs.rs`, `entries.rs`, `htree.rs`), noting who refers to which inode;
 //! 4. parents and link counts (`links.rs`);
-//! 5. bitmaps and counts against what the rest found in use (`bitmaps.rs`).
+//! 5. bitmaps and counts against what the rest found in use (`bitmaps.rs`);
+//! 6. the quota files against who was found to use what (`quota.rs`).
 //!
 //! Memory: a bit for each block and 8 bytes for each inode of the groups that are in use, and a few
-//! words for each directory.
+//! words for each directory, and with quota for each user, group and project.
 
 mod bitmaps;
 mod bits;
@@ -25,6 +26,7 @@ mod links;
 mod map;
 mod orphans;
 mod problem;
+mod quota;
 mod reserved;
 mod state;
 mod superblock;
@@ -34,7 +36,6 @@ pub use problem::{Problem, ProblemKind};
 
 use crate::device::BlockDevice;
 use crate::error::Result;
-use crate::ondisk::features::RoCompat;
 use state::Checker;
 use std::sync::Arc;
 
@@ -90,8 +91,6 @@ pub fn check(
     checker.check_directories();
     checker.check_links();
     checker.check_bitmaps();
-    if checker.geo.features.ro_compat.contains(RoCompat::QUOTA) {
-        checker.not_checked("the usage recorded for quotas");
-    }
+    checker.check_quotas();
     Ok(checker.finish())
 }

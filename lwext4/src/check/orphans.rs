@@ -5,7 +5,7 @@ use super::problem::{Problem, ProblemKind as Kind};
 use super::state::{Checker, Seen};
 use crate::ondisk::features::{Compat, RoCompat};
 use crate::ondisk::inode::owner_seed;
-use crate::orphan::{slots, verify_block};
+use crate::ondisk::orphan_file::{slots, verify_block};
 use crate::types::{BlockNo, Ino};
 
 impl Checker<'_> {

@@ -74,6 +74,8 @@ kinds! {
     Counts = "counts",
     /// The inode that reserves descriptor blocks makes no sense; a note where only its inside does not.
     ResizeInode = "resize-inode",
+    /// A quota file makes no sense, or tells another usage than was found.
+    Quota = "quota",
     /// The device could not be read.
     Read = "read",
     /// Something was not checked. Never more than a note.

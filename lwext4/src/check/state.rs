@@ -3,7 +3,7 @@
 use super::bits::Bits;
 use super::problem::{Problem, ProblemKind};
 use super::superblock::FileSystem;
-use super::{Summary, xattrs};
+use super::{Summary, quota, xattrs};
 use crate::device::BlockDevice;
 use crate::fs::Geometry;
 use crate::ondisk::group_desc::{BLOCK_UNINIT, GroupDesc, INODE_UNINIT};
@@ -68,6 +68,7 @@ pub(super) struct Checker<'a> {
     pub seen: Vec<Option<Box<[Seen]>>>,
     pub dirs: BTreeMap<u32, DirPlace>,
     pub shared_xattrs: HashMap<u64, xattrs::Shared>,
+    pub usage: quota::Usage,
     /// Some directory could not be read: inodes without a name are its, perhaps.
     pub incomplete: bool,
     pub summary: Summary,
@@ -83,24 +84,16 @@ impl<'a> Checker<'a> {
             summary,
         } = opened;
         let groups = geo.groups() as usize;
-        let cluster_bits = sb.log_cluster_size().saturating_sub(sb.log_block_size());
-        let cluster_bits = if geo
-            .features
-            .ro_compat
-            .contains(crate::ondisk::features::RoCompat::BIGALLOC)
-        {
-            cluster_bits.min(20)
-        } else {
-            0
-        };
+        let cluster_bits = geo.cluster_bits;
         Checker {
-            used: Bits::new(u64::from(geo.blocks_per_group) >> cluster_bits, groups),
+            used: Bits::new(u64::from(geo.clusters_per_group()), groups),
             cluster_bits,
             groups: Vec::with_capacity(groups),
             bad_groups: HashSet::new(),
             seen: (0..groups).map(|_| None).collect(),
             dirs: BTreeMap::new(),
             shared_xattrs: HashMap::new(),
+            usage: quota::Usage::default(),
             incomplete: false,
             dev,
             geo,

@@ -2,22 +2,31 @@
 //!
 //! A directory is *linear* (blocks of entries in no order) or *indexed* (an htree over blocks of
 //! entries, ordered by the hashes of names; feature dir_index). A linear directory becomes indexed
-//! when its first block is full; it never goes back, and it never gets shorter.
+//! when its first block is full; it never goes back, and it never gets shorter. With the feature
+//! inline_data, a small directory is inside its inode ([`inline`]), and leaves it when it is full.
 //!
 //! Callers hold the directory's lock: shared for what takes `&Fs`, exclusively for what takes a
 //! handle. Functions that take `&mut InodeData` change the inode in memory; the caller stores it
 //! afterwards. When one of them fails half-way, it has stored the inode itself.
 
+pub(crate) mod fold;
 pub(crate) mod hash;
 mod htree;
+mod inline;
 mod linear;
+mod nokey;
 mod read;
 
+pub(crate) use inline::move_out;
+pub(crate) use nokey::{show as show_without_key, shown_len};
 pub(crate) use read::read;
 
+use self::fold::Key;
+use self::nokey::NoKeyName;
 use crate::cache::{Block, BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::{self as inline_data, is_inline};
 use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::map;
@@ -108,6 +117,12 @@ fn is_indexed(fs: &Fs, dir: &InodeData) -> Result<bool> {
     Ok(feature)
 }
 
+/// Whether names that differ in case only are one in the directory. Encrypted names are not looked into.
+pub(crate) fn folds(fs: &Fs, dir: &InodeData) -> bool {
+    let casefold = fs.geo.features.incompat.contains(Incompat::CASEFOLD);
+    casefold && dir.flags().contains(InodeFlags::CASEFOLD) && !dir.is_encrypted()
+}
+
 fn has_dir_index(fs: &Fs) -> bool {
     fs.geo.features.compat.contains(Compat::DIR_INDEX)
 }
@@ -152,14 +167,66 @@ fn append(
     Ok((at, block))
 }
 
-/// Where a name is, other than `.` and `..` of an indexed directory.
-fn find(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<(Arc<Block>, Slot)>> {
-    let blocks = Blocks::of(fs, dir)?;
-    if is_indexed(fs, dir)? {
-        htree::find(&blocks, name)
-    } else {
-        linear::find(&blocks, name)
+/// Where a name is.
+enum Place {
+    Block(Arc<Block>, Slot),
+    Inline(inline::Slot),
+}
+
+impl Place {
+    fn slot(&self) -> Slot {
+        match self {
+            Place::Block(_, slot) => *slot,
+            Place::Inline(place) => place.slot,
+        }
     }
+
+    /// Changes the bytes that the entry is in.
+    fn modify(
+        self,
+        h: &mut Handle<'_>,
+        dir: &mut InodeData,
+        change: impl FnOnce(&mut [u8], Slot),
+    ) -> Result<()> {
+        match self {
+            Place::Block(block, slot) => {
+                h.modify(&block, |bytes| change(bytes, slot));
+                Ok(())
+            }
+            Place::Inline(place) => inline::modify(dir, place, change),
+        }
+    }
+}
+
+/// Where a name is, other than `.` and `..` of an indexed or inline directory.
+///
+/// # Errors
+/// [`Error::InvalidArgument`]: the name cannot be folded, and the image forbids such names.
+fn find(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<Place>> {
+    if dir.is_encrypted() {
+        return match NoKeyName::parse(name) {
+            Some(name) => find_key(fs, dir, &Key::without_key(name)),
+            None => Ok(None),
+        };
+    }
+    let folds = folds(fs, dir);
+    if folds && fs.geo.strict_names && fold::fold(name).is_none() {
+        return Err(Error::InvalidArgument("a name that is not UTF-8"));
+    }
+    find_key(fs, dir, &Key::new(name, folds))
+}
+
+fn find_key(fs: &Fs, dir: &InodeData, key: &Key<'_>) -> Result<Option<Place>> {
+    if is_inline(dir) {
+        return Ok(inline::find(fs, dir, key)?.map(Place::Inline));
+    }
+    let blocks = Blocks::of(fs, dir)?;
+    let found = if is_indexed(fs, dir)? {
+        htree::find(&blocks, key)?
+    } else {
+        linear::find(&blocks, key)?
+    };
+    Ok(found.map(|(block, slot)| Place::Block(block, slot)))
 }
 
 /// Looks a name up. `.` and `..` are found, too.
@@ -173,9 +240,9 @@ pub(crate) fn lookup(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<Fou
     match name {
         b"." => directory(dir.ino),
         b".." => directory(parent(fs, dir)?),
-        _ => Ok(find(fs, dir, name)?.map(|(_, slot)| Found {
-            ino: slot.ino,
-            file_type: type_from_byte(fs, slot.file_type),
+        _ => Ok(find(fs, dir, name)?.map(|place| Found {
+            ino: place.slot().ino,
+            file_type: type_from_byte(fs, place.slot().file_type),
         })),
     }
 }
@@ -195,11 +262,18 @@ pub(crate) fn add(
     if name.is_empty() || name.len() > NAME_MAX {
         return Err(Error::NameTooLong);
     }
+    dir.check_key()?;
     let new = NewName {
         name,
         ino,
         file_type: type_byte(h.fs(), file_type),
     };
+    if is_inline(dir) {
+        if inline::add(h.fs(), dir, new)? {
+            return Ok(());
+        }
+        inline_data::move_out(h, dir)?;
+    }
     let added = if is_indexed(h.fs(), dir)? {
         htree::add(h, dir, new)
     } else {
@@ -212,37 +286,43 @@ pub(crate) fn add(
     added
 }
 
-/// Takes a name out and returns the inode that was behind it.
+/// Takes a name out and returns the inode that was behind it. The caller stores the directory.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such name.
-pub(crate) fn remove(h: &mut Handle<'_>, dir: &InodeData, name: &[u8]) -> Result<Ino> {
-    let (block, slot) = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
-    h.modify(&block, |bytes| dirent::remove(bytes, slot));
-    Ok(slot.ino)
+pub(crate) fn remove(h: &mut Handle<'_>, dir: &mut InodeData, name: &[u8]) -> Result<Ino> {
+    let place = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
+    let ino = place.slot().ino;
+    place.modify(h, dir, dirent::remove)?;
+    Ok(ino)
 }
 
-/// Lets a name refer to another inode, and returns the one that was behind it.
+/// Lets a name refer to another inode, and returns the one that was behind it. The caller stores the
+/// directory.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such name.
 pub(crate) fn replace(
     h: &mut Handle<'_>,
-    dir: &InodeData,
+    dir: &mut InodeData,
     name: &[u8],
     ino: Ino,
     file_type: FileType,
 ) -> Result<Ino> {
-    let (block, slot) = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
+    let place = find(h.fs(), dir, name)?.ok_or(Error::NotFound)?;
+    let before = place.slot().ino;
     let file_type = type_byte(h.fs(), file_type);
-    h.modify(&block, |bytes| {
+    place.modify(h, dir, |bytes, slot| {
         dirent::set_target(bytes, slot.at, ino, file_type)
-    });
-    Ok(slot.ino)
+    })?;
+    Ok(before)
 }
 
 /// Whether the directory has no names but `.` and `..`.
 pub(crate) fn is_empty(fs: &Fs, dir: &InodeData) -> Result<bool> {
+    if is_inline(dir) {
+        return inline::is_empty(fs, dir);
+    }
     let blocks = Blocks::of(fs, dir)?;
     if is_indexed(fs, dir)? {
         htree::is_empty(&blocks)
@@ -251,8 +331,14 @@ pub(crate) fn is_empty(fs: &Fs, dir: &InodeData) -> Result<bool> {
     }
 }
 
-/// Gives a new directory, whose map is empty, its first block with `.` and `..`.
+/// Gives a new directory its `.` and `..`: inside the inode where that is where it starts, else in a
+/// first block.
 pub(crate) fn init(h: &mut Handle<'_>, dir: &mut InodeData, parent: Ino) -> Result<()> {
+    if inline_data::start(h.fs(), dir)? {
+        inline::init(dir, parent);
+        return Ok(());
+    }
+    map::init(h.fs(), dir);
     let csum = h.fs().geo.has_csum();
     let dir_type = type_byte(h.fs(), FileType::Directory);
     let (_, block) = append(h, dir, BlockKind::DirLeaf)?;
@@ -285,17 +371,26 @@ fn dotdot(blocks: &Blocks<'_>) -> Result<(Arc<Block>, usize, Ino)> {
 
 /// The directory that `..` names.
 pub(crate) fn parent(fs: &Fs, dir: &InodeData) -> Result<Ino> {
-    let blocks = Blocks::of(fs, dir)?;
-    let (_, _, ino) = dotdot(&blocks)?;
+    let ino = if is_inline(dir) {
+        inline::parent(dir)
+    } else {
+        dotdot(&Blocks::of(fs, dir)?)?.2
+    };
     if ino.0 == 0 || ino.0 > fs.geo.inodes() {
-        return Err(blocks.corrupt("inode number of .. out of range"));
+        return Err(Corrupt::new("inode number of .. out of range")
+            .ino(dir.ino)
+            .into());
     }
     Ok(ino)
 }
 
-/// Lets `..` name another directory.
-pub(crate) fn set_parent(h: &mut Handle<'_>, dir: &InodeData, parent: Ino) -> Result<()> {
+/// Lets `..` name another directory. The caller stores the inode.
+pub(crate) fn set_parent(h: &mut Handle<'_>, dir: &mut InodeData, parent: Ino) -> Result<()> {
     let fs = h.fs();
+    if is_inline(dir) {
+        inline::set_parent(dir, parent);
+        return Ok(());
+    }
     let (block, at, _) = dotdot(&Blocks::of(fs, dir)?)?;
     let dir_type = type_byte(fs, FileType::Directory);
     h.modify(&block, |bytes| {

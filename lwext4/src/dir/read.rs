@@ -16,10 +16,11 @@
 
 use super::hash::Hasher;
 use super::htree::{Tree, in_range};
-use super::{Blocks, has_dir_index, is_indexed, parent, type_from_byte};
+use super::{Blocks, folds, has_dir_index, inline, is_indexed, nokey, parent, type_from_byte};
 use crate::attr::DirEntry;
 use crate::error::Result;
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::InodeData;
 use crate::ondisk::dirent::{self, Entry};
 use crate::types::{FileBlock, FileType};
@@ -52,14 +53,23 @@ pub(crate) fn read(
             return Ok(());
         }
     }
-    let blocks = Blocks::of(fs, dir)?;
     if from > i64::MAX as u64 {
         return Ok(());
     }
+    if is_inline(dir) {
+        // Where it will be once it has left its inode, that is where it is read now.
+        let (blocks, leaf) = inline::blocks(fs, dir)?;
+        if has_dir_index(fs) {
+            return read_block(&blocks, leaf, from.max(FIRST), each);
+        }
+        return read_leaf(&blocks, &leaf, 0, from.max(FIRST), each).map(|_| ());
+    }
+    let blocks = Blocks::of(fs, dir)?;
     if is_indexed(fs, dir)? {
         read_htree(&blocks, from.max(FIRST), each)
     } else if has_dir_index(fs) && blocks.count == 1 {
-        read_block(&blocks, from.max(FIRST), each)
+        let leaf = blocks.leaf(FileBlock(0))?.bytes();
+        read_block(&blocks, leaf, from.max(FIRST), each)
     } else {
         read_linear(&blocks, from.max(FIRST), each)
     }
@@ -75,24 +85,40 @@ fn read_linear(
     for block in first..blocks.count {
         let start = u64::from(block) << bits;
         let bytes = blocks.leaf(FileBlock(block))?.bytes();
-        // Going through the block from its start finds where the entries are now: the one at `from`
-        // may have joined the one before it.
-        for entry in dirent::entries(&bytes) {
-            let at = start + entry.at as u64;
-            if at < from || entry.ino.0 == 0 || entry.is_dot() {
-                continue;
-            }
-            if !each(show(blocks, &entry, at + entry.rec_len as u64)) {
-                return Ok(());
-            }
+        if !read_leaf(blocks, &bytes, start, from, each)? {
+            return Ok(());
         }
     }
     Ok(())
 }
 
+/// The entries of one block that starts at byte `start`. False when `each` wants no more.
+fn read_leaf(
+    blocks: &Blocks<'_>,
+    bytes: &[u8],
+    start: u64,
+    from: u64,
+    each: &mut dyn FnMut(DirEntry<'_>) -> bool,
+) -> Result<bool> {
+    // Going through the block from its start finds where the entries are now: the one at `from` may
+    // have joined the one before it.
+    for entry in dirent::entries(bytes) {
+        let at = start + entry.at as u64;
+        if at < from || entry.ino.0 == 0 || entry.is_dot() {
+            continue;
+        }
+        // Without an index, the kernel tells no hash of encrypted names.
+        if !give(blocks, &entry, at + entry.rec_len as u64, [0; 2], each) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// A directory that may yet become an htree: in the order that it will have then.
 fn read_block(
     blocks: &Blocks<'_>,
+    leaf: Arc<Vec<u8>>,
     from: u64,
     each: &mut dyn FnMut(DirEntry<'_>) -> bool,
 ) -> Result<()> {
@@ -100,8 +126,9 @@ fn read_block(
     let Some(hasher) = Hasher::new(geo.hash_version, geo.unsigned_hash, geo.hash_seed) else {
         return Err(blocks.corrupt("superblock: unknown hash"));
     };
+    let hasher = hasher.folding(folds(blocks.fs, blocks.dir));
     let mut batch = Batch::new(blocks, hasher, from);
-    batch.take_leaf(FileBlock(0), 0, None)?;
+    batch.take_leaf(leaf, 0, None)?;
     batch.give(None, each)?;
     Ok(())
 }
@@ -119,7 +146,7 @@ fn read_htree(
         if high.is_some_and(|high| high < low) {
             return Err(blocks.corrupt("htree: hashes out of order"));
         }
-        batch.take_leaf(path.leaf(), low, high)?;
+        batch.take_leaf(blocks.leaf(path.leaf())?.bytes(), low, high)?;
         if !batch.give(high, each)? || !path.advance(blocks)? {
             return Ok(());
         }
@@ -160,7 +187,7 @@ fn sort(leaf: &[u8], hasher: Hasher) -> Vec<Item> {
     let mut items: Vec<Item> = dirent::entries(leaf)
         .filter(|entry| entry.ino.0 != 0 && !entry.is_dot())
         .map(|entry| {
-            let hash = hasher.hash(entry.name).major >> 1;
+            let hash = hash_of(leaf, &entry, hasher)[0] >> 1;
             let second = key.hash_one(entry.name) as u32;
             Item {
                 position: u64::from(hash) << 32 | u64::from(second),
@@ -201,8 +228,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes in the names of a leaf whose hashes are between `low` and `high`.
-    fn take_leaf(&mut self, at: FileBlock, low: u32, high: Option<u32>) -> Result<()> {
-        let bytes = self.blocks.leaf(at)?.bytes();
+    fn take_leaf(&mut self, bytes: Arc<Vec<u8>>, low: u32, high: Option<u32>) -> Result<()> {
         let sorted = LAST.take().filter(|last| {
             std::ptr::eq(last.leaf.as_ptr(), Arc::as_ptr(&bytes)) && last.hasher == self.hasher
         });
@@ -235,10 +261,15 @@ impl<'a> Batch<'a> {
         next: Option<u32>,
         each: &mut dyn FnMut(DirEntry<'_>) -> bool,
     ) -> Result<bool> {
+        let hasher = self.hasher;
         let Batch { leaves, items, .. } = self;
         let entry = |item: &Item| {
             let leaf = leaves.get(item.leaf as usize)?;
             dirent::entry_at(leaf, item.at as usize)
+        };
+        let hash = |item: &Item| match (leaves.get(item.leaf as usize), entry(item)) {
+            (Some(leaf), Some(entry)) => hash_of(leaf, &entry, hasher),
+            _ => [0; 2],
         };
         items.sort_unstable_by(|a, b| {
             let name = |item| entry(item).map(|e| e.name);
@@ -256,7 +287,7 @@ impl<'a> Batch<'a> {
             self.last = position;
             if position >= self.from
                 && let Some(entry) = entry(&item)
-                && !each(show(self.blocks, &entry, position + 1))
+                && !give(self.blocks, &entry, position + 1, hash(&item), each)
             {
                 return Ok(false);
             }
@@ -268,11 +299,35 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn show<'n>(blocks: &Blocks<'_>, entry: &Entry<'n>, next: u64) -> DirEntry<'n> {
-    DirEntry {
+/// The hashes of an entry's name, as the directory's index has them.
+fn hash_of(leaf: &[u8], entry: &Entry<'_>, hasher: Hasher) -> [u32; 2] {
+    if hasher.is_stored() {
+        let [major, minor] = dirent::stored_hash(leaf, entry);
+        return [major & !1, minor];
+    }
+    let hash = hasher.hash(entry.name);
+    [hash.major, hash.minor]
+}
+
+/// Gives an entry to `each`; the name of an encrypted one as it is shown without the key.
+fn give(
+    blocks: &Blocks<'_>,
+    entry: &Entry<'_>,
+    next: u64,
+    hash: [u32; 2],
+    each: &mut dyn FnMut(DirEntry<'_>) -> bool,
+) -> bool {
+    let shown;
+    let name = if blocks.dir.is_encrypted() {
+        shown = nokey::show(entry.name, hash);
+        &shown
+    } else {
+        entry.name
+    };
+    each(DirEntry {
         ino: entry.ino,
         file_type: type_from_byte(blocks.fs, entry.file_type),
-        name: entry.name,
+        name,
         next,
-    }
+    })
 }

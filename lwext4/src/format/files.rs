@@ -5,17 +5,16 @@ use super::layout::Layout;
 use super::map::Map;
 use crate::error::{Error, Result};
 use crate::ondisk::Le;
-use crate::ondisk::checksum::crc32c;
 use crate::ondisk::dirent::{self, Packer};
 use crate::ondisk::features::{Compat, Incompat};
 use crate::ondisk::inode::{InodeFlags, RawInode, owner_seed};
-use crate::types::{FileType, Ino, Timestamp};
+use crate::ondisk::orphan_file;
+use crate::types::{BlockNo, FileType, Ino, Timestamp};
 
 const BAD_BLOCKS: Ino = Ino(1);
 const LOST_FOUND: Ino = Ino(super::geometry::FIRST_INO);
 /// The orphan file's inode, the first one after lost+found.
 pub(super) const ORPHAN_FILE: Ino = Ino(super::geometry::FIRST_INO + 1);
-const ORPHAN_MAGIC: u32 = 0x0B10_CA04;
 /// Bytes of extra fields in an inode of more than 128 bytes.
 pub(super) const EXTRA_ISIZE: u16 = 32;
 
@@ -66,7 +65,7 @@ impl Files<'_, '_> {
             inode.set_flags(InodeFlags::EXTENTS);
         }
         inode.set_size(count * u64::from(block_size));
-        inode.set_sectors(map.blocks() * u64::from(block_size / 512), block_size);
+        inode.set_sectors(map.taken * u64::from(block_size / 512), block_size);
         self.blocks.extend(map.nodes);
         Ok(map.data.into_iter().flatten().collect())
     }
@@ -232,13 +231,11 @@ impl Files<'_, '_> {
         let mut inode = self.inode(0x8000 | 0o600, 1);
         let seed = owner_seed(self.seed, ORPHAN_FILE, 0);
         let blocks = self.allocate(ORPHAN_FILE, &mut inode, 0, count)?;
-        let tail = geometry.block_size as usize - 8;
         for block in blocks {
             let mut bytes = vec![0; geometry.block_size as usize];
-            ORPHAN_MAGIC.put(&mut bytes, tail);
+            orphan_file::init_block(&mut bytes);
             if geometry.metadata_csum() {
-                let crc = crc32c(seed, &block.to_le_bytes());
-                crc32c(crc, &bytes[..tail]).put(&mut bytes, tail + 4);
+                orphan_file::seal_block(&mut bytes, seed, BlockNo(block));
             }
             self.blocks.push((block, bytes));
         }

@@ -1,27 +1,37 @@
-//! Sealing a transaction, writing it to the log, and bringing it home.
+//! Sealing a transaction and writing it.
 
+use super::home::{Unlogged, write_home, write_unlogged};
 use super::{Failure, Freed, Pending, Running};
 use crate::cache::{Block, BlockKind};
 use crate::discard;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::options::Durability;
-use crate::types::{BlockNo, Timestamp, TxnId};
-use std::collections::BTreeMap;
+use crate::types::{BlockNo, TxnId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Bytes of committed blocks that wait in memory for their checkpoint at most.
 const PENDING_BYTES: usize = 24 << 20;
-/// The largest single write of a checkpoint, in bytes.
-const WRITE_BYTES: usize = 1 << 20;
 
 /// A transaction that no operation can change any more.
 struct Sealed {
     tid: TxnId,
-    blocks: Vec<(BlockNo, Arc<Vec<u8>>, Arc<Block>)>,
+    blocks: Vec<SealedBlock>,
     freed: Vec<Freed>,
     revoked: Vec<BlockNo>,
+    /// What the transaction maps was handed over before this mark.
+    data: u64,
+}
+
+/// A block as the transaction leaves it.
+struct SealedBlock {
+    no: BlockNo,
+    bytes: Arc<Vec<u8>>,
+    kind: BlockKind,
+    /// First written in this transaction: nothing on disk refers to it yet.
+    fresh: bool,
+    block: Arc<Block>,
 }
 
 /// The commit thread: commits when asked, and every `commit_interval`. Ends when told to stop.
@@ -55,6 +65,7 @@ pub(crate) fn commit_loop(fs: &Fs) {
         }
         if let Err(error) = result {
             abort(fs, &error);
+            let _ = fs.witness(Err::<(), _>(error));
         } else if checkpoint {
             journal.progress.lock().checkpoint = false;
             journal.done.notify_all();
@@ -97,7 +108,8 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let Some(sealed) = seal(fs)? else {
         return Ok(());
     };
-    let written = write(fs, &sealed);
+    fs.data.wait(fs, sealed.data);
+    let written = fs.check_writable().and_then(|()| write(fs, &sealed));
     let logged = journal.log.is_some();
     let mut pending = journal.pending.lock();
     if written.is_ok() {
@@ -107,7 +119,10 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     }
     // After a failure too: the device does not have these blocks, and the cache must not lose them.
     if logged || written.is_err() {
-        for (no, bytes, block) in sealed.blocks {
+        for SealedBlock {
+            no, bytes, block, ..
+        } in sealed.blocks
+        {
             let _block = block;
             pending.insert(no, Pending { bytes, _block });
         }
@@ -115,9 +130,11 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let full = pending.len() * fs.geo.block_size as usize > PENDING_BYTES;
     drop(pending);
     written?;
-    // Before anybody can use the blocks again.
-    discard::freed(fs, &sealed.freed);
-    fs.alloc.release(fs, &sealed.freed)?;
+    if !fs.keep_freed {
+        // Before anybody can use the blocks again.
+        discard::freed(fs, &sealed.freed);
+        fs.alloc.release(fs, &sealed.freed)?;
+    }
     journal.progress.lock().committed = sealed.tid;
     journal.done.notify_all();
     if full {
@@ -130,26 +147,24 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
 fn write(fs: &Fs, sealed: &Sealed) -> Result<()> {
     let journal = &fs.journal;
     let barriers = fs.options.durability == Durability::Power;
+    let Some(log) = &journal.log else {
+        let blocks = sealed.blocks.iter().map(|sealed| Unlogged {
+            no: sealed.no,
+            bytes: &sealed.bytes,
+            kind: sealed.kind,
+            fresh: sealed.fresh,
+        });
+        return write_unlogged(fs, blocks.collect());
+    };
     let images: Vec<(BlockNo, Arc<Vec<u8>>)> = sealed
         .blocks
         .iter()
-        .map(|(no, bytes, _)| (*no, bytes.clone()))
+        .map(|sealed| (sealed.no, sealed.bytes.clone()))
         .collect();
-    if let Some(log) = &journal.log {
-        if log.blocks_needed(images.len(), sealed.revoked.len()) > log.free_blocks() {
-            write_home(fs)?;
-        }
-        log.write(sealed.tid, &images, &sealed.revoked, barriers)
-    } else {
-        let mut sorted: Vec<_> = sealed
-            .blocks
-            .iter()
-            .map(|(no, bytes, _)| (*no, bytes))
-            .collect();
-        sorted.sort_by_key(|(no, _)| *no);
-        write_blocks(fs, sorted.into_iter())?;
-        if barriers { fs.flush() } else { Ok(()) }
+    if log.blocks_needed(images.len(), sealed.revoked.len()) > log.free_blocks() {
+        write_home(fs)?;
     }
+    log.write(sealed.tid, &images, &sealed.revoked, barriers)
 }
 
 /// Ends the running transaction and starts the next. `None` when nothing changed.
@@ -201,75 +216,23 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
             Arc::make_mut(&mut inner.bytes).as_mut_slice(),
         );
         let bytes = inner.bytes.clone();
+        let fresh = std::mem::take(&mut inner.fresh);
         drop(inner);
-        sealed.push((block.no, bytes, block));
+        sealed.push(SealedBlock {
+            no: block.no,
+            bytes,
+            kind,
+            fresh,
+            block,
+        });
     }
     Ok(Some(Sealed {
         tid: running.tid,
         blocks: sealed,
         freed: running.freed,
         revoked: running.revoked.into_iter().collect(),
+        data: fs.data.mark(),
     }))
-}
-
-/// Writes every committed block to its place, and empties the log. Only the commit thread does this,
-/// so no commit happens meanwhile.
-pub(crate) fn write_home(fs: &Fs) -> Result<()> {
-    let journal = &fs.journal;
-    let pending: BTreeMap<BlockNo, Pending> = std::mem::take(&mut *journal.pending.lock());
-    let committed = journal.committed();
-    let barriers = fs.options.durability == Durability::Power;
-    let written = write_blocks(
-        fs,
-        pending.iter().map(|(no, pending)| (*no, &pending.bytes)),
-    )
-    .and_then(|()| {
-        if barriers && !pending.is_empty() {
-            fs.flush()
-        } else {
-            Ok(())
-        }
-    })
-    .and_then(|()| match &journal.log {
-        Some(log) => log.checkpointed_through(committed, barriers),
-        None => Ok(()),
-    });
-    if written.is_err() {
-        // The log still has them, and the cache must not lose them.
-        journal.pending.lock().extend(pending);
-    }
-    written
-}
-
-/// Writes blocks to their places, neighbours in one write. Ascending order is the caller's.
-fn write_blocks<'a>(
-    fs: &Fs,
-    blocks: impl Iterator<Item = (BlockNo, &'a Arc<Vec<u8>>)>,
-) -> Result<()> {
-    let mut buffer: Vec<u8> = Vec::new();
-    let mut start = BlockNo(0);
-    let mut next = BlockNo(0);
-    let write = |start: BlockNo, buffer: &[u8]| {
-        fs.dev
-            .write_at(buffer, fs.geo.offset(start))
-            .map_err(|e| Error::io(format!("writing metadata at block {start}"), e))
-    };
-    for (no, bytes) in blocks {
-        if !buffer.is_empty() && (no != next || buffer.len() >= WRITE_BYTES) {
-            write(start, &buffer)?;
-            buffer.clear();
-        }
-        if buffer.is_empty() {
-            start = no;
-        }
-        buffer.extend_from_slice(bytes);
-        next = BlockNo(no.0 + 1);
-    }
-    if buffer.is_empty() {
-        Ok(())
-    } else {
-        write(start, &buffer)
-    }
 }
 
 impl Fs {
@@ -289,7 +252,7 @@ impl Fs {
         let mut sb = self.sb.lock();
         sb.set_free_blocks_count(self.alloc.free_blocks_count());
         sb.set_free_inodes_count(self.alloc.free_inodes_count());
-        let now = Timestamp::now().secs;
+        let now = self.now().secs;
         sb.set_wtime(now as u32);
         sb.set_wtime_hi((now >> 32) as u8);
         if self.geo.has_csum() {

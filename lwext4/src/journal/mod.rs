@@ -2,7 +2,7 @@
 //! not at all.
 //!
 //! - [`Handle`]: one operation's part of the running transaction (`transaction.rs`);
-//! - sealing, writing and checkpointing a transaction (`commit.rs`);
+//! - sealing and writing a transaction (`commit.rs`), bringing it to its places (`home.rs`);
 //! - the log on disk (`file.rs`, `log.rs`) and its replay (`walk.rs`, `recovery.rs`,
 //!   `overlay.rs`, `fast_commit.rs`).
 
@@ -10,6 +10,7 @@ mod append;
 mod commit;
 mod fast_commit;
 pub(crate) mod file;
+mod home;
 pub(crate) mod log;
 pub(crate) mod overlay;
 pub(crate) mod recovery;
@@ -18,7 +19,8 @@ mod tests;
 mod transaction;
 mod walk;
 
-pub(crate) use commit::{abort, commit, commit_loop, write_home};
+pub(crate) use commit::{abort, commit, commit_loop};
+pub(crate) use home::write_home;
 pub(crate) use transaction::{Credits, Handle};
 
 use crate::cache::Block;
@@ -49,6 +51,8 @@ pub(crate) struct Running {
     pub revoked: HashSet<BlockNo>,
     /// Blocks that running operations may still add.
     pub reserved: u32,
+    /// The superblock changed.
+    pub superblock: bool,
     /// Its commit was asked for because it is filling up.
     pub asked: bool,
 }
@@ -62,12 +66,16 @@ impl Running {
             freed: Vec::new(),
             revoked: HashSet::new(),
             reserved: 0,
+            superblock: false,
             asked: false,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.groups.is_empty() && self.freed.is_empty()
+        self.blocks.is_empty()
+            && self.groups.is_empty()
+            && self.freed.is_empty()
+            && !self.superblock
     }
 
     /// Blocks that committing now would write, about.

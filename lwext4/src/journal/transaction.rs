@@ -1,6 +1,6 @@
 //! A handle: what one operation may do to metadata.
 
-use super::{Freed, Running};
+use super::Freed;
 use crate::cache::{Block, BlockKind};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -52,7 +52,7 @@ impl Fs {
     pub fn begin(&self, credits: Credits) -> Result<Handle<'_>> {
         self.check_writable()?;
         let journal = &self.journal;
-        let credits = credits.0.min(journal.max_blocks);
+        let credits = (credits.0 + self.quotas.credits()).min(journal.max_blocks);
         loop {
             let barrier = journal.barrier.read();
             let mut running = journal.running.lock();
@@ -211,25 +211,25 @@ impl<'fs> Handle<'fs> {
         self.fs.journal.running.lock().groups.insert(group);
     }
 
-    /// Notes freed blocks, which stay unused until the transaction is on disk. For metadata blocks,
-    /// older copies in the journal are revoked.
-    pub fn note_freed(&mut self, start: BlockNo, len: u32, metadata: bool) {
+    /// Notes freed blocks, which stay unused until the transaction is on disk.
+    pub fn note_freed(&mut self, start: BlockNo, len: u32) {
         self.torn = true;
-        if metadata {
-            for no in start.0..start.0 + u64::from(len) {
-                if let Some(block) = self.fs.cache.remove(BlockNo(no)) {
-                    block.inner.write().joined = None;
-                }
-            }
-        }
-        let mut running = self.fs.journal.running.lock();
-        let Running { freed, revoked, .. } = &mut *running;
+        let freed = &mut self.fs.journal.running.lock().freed;
         match freed.last_mut() {
             Some(last) if last.start.0 + u64::from(last.len) == start.0 => last.len += len,
             _ => freed.push(Freed { start, len }),
         }
-        if metadata {
-            revoked.extend((start.0..start.0 + u64::from(len)).map(BlockNo));
+    }
+
+    /// Metadata blocks are freed: their older copies in the journal are revoked, and the cache forgets them.
+    pub fn revoke(&mut self, start: BlockNo, len: u32) {
+        let blocks = start.0..start.0 + u64::from(len);
+        for no in blocks.clone() {
+            if let Some(block) = self.fs.cache.remove(BlockNo(no)) {
+                block.inner.write().joined = None;
+            }
         }
+        let revoked = &mut self.fs.journal.running.lock().revoked;
+        revoked.extend(blocks.map(BlockNo));
     }
 }

@@ -6,13 +6,17 @@
 //! None of them stores the inode: a caller that changes the map stores it before its handle ends.
 //! Where a function fails for want of space, the map is what it was.
 
+mod clusters;
 mod extents;
 mod indirect;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use clusters::take;
+
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::ondisk::extent;
@@ -86,6 +90,11 @@ pub(crate) fn init(fs: &Fs, inode: &mut RawInode) {
 /// # Errors
 /// [`Error::Corrupt`] when the map contradicts itself; as of every function here.
 pub(crate) fn lookup(fs: &Fs, inode: &InodeData, at: FileBlock) -> Result<Run> {
+    if is_inline(inode) {
+        return Err(Corrupt::new("data inside an inode that needs blocks")
+            .ino(inode.ino)
+            .into());
+    }
     if has_extents(inode) {
         extents::lookup(fs, inode, at)
     } else {
@@ -174,12 +183,11 @@ pub(crate) fn append_block(
     at: FileBlock,
     goal: BlockNo,
 ) -> Result<BlockNo> {
-    let fs = h.fs();
-    let (block, _) = fs.alloc.alloc_blocks(h, goal, 1)?;
-    match insert(h, inode, at, block, 1, false) {
-        Ok(()) => Ok(block),
+    let taken = take(h, inode, at, 1, goal, None)?;
+    match insert(h, inode, at, taken.phys, 1, false) {
+        Ok(()) => Ok(taken.phys),
         Err(error) => {
-            fs.alloc.free_blocks(h, block, 1, false)?;
+            taken.give_back(h)?;
             Err(error)
         }
     }
@@ -239,6 +247,9 @@ pub(crate) fn remove(
     let end = end.min(END);
     if has_extents(inode) {
         extents::remove(h, inode, from, end)
+    } else if h.fs().geo.cluster_bits > 0 {
+        let what = "a file without extents among clusters";
+        Err(Corrupt::new(what).ino(inode.ino).into())
     } else {
         indirect::remove(h, inode, from, end)
     }
@@ -319,18 +330,20 @@ pub(crate) fn lower_nodes(
     }
 }
 
-/// Allocates `count` single blocks for nodes of a map, all or none.
+/// Allocates `count` single blocks for nodes of a map, each in a cluster of its own, all or none.
 fn alloc_nodes(h: &mut Handle<'_>, goal: BlockNo, count: usize) -> Result<Vec<BlockNo>> {
     let fs = h.fs();
     let mut nodes = Vec::with_capacity(count);
     while nodes.len() < count {
+        let bits = fs.geo.cluster_bits;
         let goal = nodes
             .last()
-            .map_or(goal, |last: &BlockNo| BlockNo(last.0 + 1));
-        let want = u32::try_from(count - nodes.len()).unwrap_or(1);
+            .map_or(goal, |last: &BlockNo| BlockNo(last.0 + (1 << bits)));
+        let want = u32::try_from((count - nodes.len()) << bits).unwrap_or(1);
         match fs.alloc.alloc_blocks(h, goal, want) {
             Ok((start, got)) => {
-                nodes.extend((0..u64::from(got)).map(|i| BlockNo(start.0 + i)));
+                let clusters = u64::from(got >> bits);
+                nodes.extend((0..clusters).map(|i| BlockNo(start.0 + (i << bits))));
             }
             Err(error) => {
                 free_nodes(h, &nodes)?;

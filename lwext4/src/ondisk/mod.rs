@@ -13,6 +13,9 @@ pub mod features;
 pub mod group_desc;
 pub mod inode;
 pub mod jbd2;
+pub mod mmp;
+pub(crate) mod orphan_file;
+pub mod quota;
 pub mod superblock;
 pub mod xattr;
 

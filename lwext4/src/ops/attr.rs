@@ -2,10 +2,11 @@
 
 use crate::attr::{Attr, SetAttr};
 use crate::error::{Error, Result};
-use crate::file::clear_suid;
+use crate::file::{check_not_verity, clear_suid};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
+use crate::ondisk::features::Incompat;
 use crate::ondisk::inode::InodeFlags;
 use crate::types::{FileType, Ino, Timestamp};
 use crate::{SetXattrMode, acl, xattr};
@@ -15,11 +16,12 @@ impl Fs {
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         self.check_writable()?;
         let inode = self.inode(ino)?;
-        let now = Timestamp::now();
+        let now = self.now();
         if let Some(size) = set.size {
             {
                 let data = inode.data.read();
                 check_changeable(&data, set)?;
+                check_not_verity(&data)?;
                 if data.raw.flags().contains(InodeFlags::APPEND) {
                     return Err(Error::NotPermitted("the file is append-only"));
                 }
@@ -31,16 +33,17 @@ impl Fs {
                 }
             })?;
         }
-        self.retry_on_full(|| {
-            let mut h = self.begin(Credits::INODE)?;
+        let attr = self.retry_on_full(|| {
+            let mut h = self.begin(self.credits_for_values(Credits::INODE))?;
             let mut data = inode.data.write();
             check_changeable(&data, set)?;
-            // The mode first: it alone can fail, for want of a block for the ACL.
             let changed = apply(&mut h, &mut data, set, now)
                 .and_then(|()| h.store_synced(&inode, &mut data, false));
             h.finish_with(&mut data, changed)?;
             data.attr(self)
-        })
+        });
+        self.evict_values()?;
+        attr
     }
 
     /// Sets an extended attribute, by its full name.
@@ -60,8 +63,8 @@ impl Fs {
     ) -> Result<()> {
         self.check_writable()?;
         let inode = self.inode(ino)?;
-        self.retry_on_full(|| {
-            let mut h = self.begin(Credits::NAME)?;
+        let changed = self.retry_on_full(|| {
+            let mut h = self.begin(self.credits_for_values(Credits::NAME))?;
             let mut data = inode.data.write();
             if data
                 .raw
@@ -71,11 +74,20 @@ impl Fs {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
             let changed = change(&mut h, &mut data).and_then(|()| {
-                data.touch(Timestamp::now(), false);
+                data.touch(self.now(), false);
                 h.store_synced(&inode, &mut data, false)
             });
             h.finish_with(&mut data, changed)
-        })
+        });
+        self.evict_values().and(changed)
+    }
+
+    /// What changing attributes may change, on top of `credits`: a block of them that other inodes use,
+    /// too, is copied, and each of its values in inodes has one user more.
+    fn credits_for_values(&self, credits: Credits) -> Credits {
+        let apart = self.geo.features.incompat.contains(Incompat::EA_INODE);
+        let most = self.geo.block_size / 20;
+        Credits(credits.0 + if apart { most } else { 0 })
     }
 }
 
@@ -96,6 +108,13 @@ fn check_changeable(data: &InodeData, set: &SetAttr) -> Result<()> {
 
 fn apply(h: &mut Handle<'_>, data: &mut InodeData, set: &SetAttr, now: Timestamp) -> Result<()> {
     let mut changed = set.size.is_some();
+    // First what can fail for want of space, for quota and for the ACL.
+    if set.uid.is_some() || set.gid.is_some() {
+        data.raw.set_uid(set.uid.unwrap_or(data.raw.uid()));
+        data.raw.set_gid(set.gid.unwrap_or(data.raw.gid()));
+        h.prepare_charge(&data.raw)?;
+        changed = true;
+    }
     if let Some(perm) = set.perm {
         if data.raw.file_type() == Some(FileType::Symlink) {
             let mode = data.raw.mode() & 0xF000 | perm & 0o7777;
@@ -107,14 +126,6 @@ fn apply(h: &mut Handle<'_>, data: &mut InodeData, set: &SetAttr, now: Timestamp
     }
     if set.kill_suid && set.perm.is_none() {
         clear_suid(data, set.kill_sgid);
-        changed = true;
-    }
-    if let Some(uid) = set.uid {
-        data.raw.set_uid(uid);
-        changed = true;
-    }
-    if let Some(gid) = set.gid {
-        data.raw.set_gid(gid);
         changed = true;
     }
     if let Some(atime) = set.atime {

@@ -6,25 +6,22 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::{Inode, InodeData, LINK_MAX};
 use crate::journal::{Credits, Handle};
+use crate::ondisk::features::RoCompat;
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::types::{FileBlock, FileType, Ino, Timestamp};
-use crate::{dir, map, xattr};
+use crate::{dir, inline, map, xattr};
 use parking_lot::RwLockWriteGuard;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Generations need only differ between uses of one inode number.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
-
-fn next_generation() -> u32 {
-    let mut seed = GENERATION.load(Ordering::Relaxed);
-    if seed == 0 {
-        seed = Timestamp::now().nanos | 1;
+/// Fails unless a symbolic link can have the target.
+pub(crate) fn check_symlink_target(fs: &Fs, target: &[u8]) -> Result<()> {
+    if target.is_empty() {
+        Err(Error::NotFound)
+    } else if target.len() >= (fs.geo.block_size as usize).min(4096) {
+        Err(Error::NameTooLong)
+    } else {
+        Ok(())
     }
-    // A full-period generator: every value once before any repeats.
-    let next = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-    GENERATION.store(next, Ordering::Relaxed);
-    next
 }
 
 impl Fs {
@@ -33,7 +30,11 @@ impl Fs {
         if new.file_type == FileType::Symlink {
             return Err(Error::InvalidArgument("a symbolic link needs a target"));
         }
-        self.retry_on_full(|| self.create_once(parent, name, new, None))
+        let created = self.retry_on_full(|| self.create_once(parent, name, new, None));
+        if created.is_err() {
+            self.evict_values()?;
+        }
+        created
     }
 
     /// Makes a symbolic link; takes a hold.
@@ -45,12 +46,7 @@ impl Fs {
         uid: u32,
         gid: u32,
     ) -> Result<Entry> {
-        if target.is_empty() {
-            return Err(Error::NotFound);
-        }
-        if target.len() >= (self.geo.block_size as usize).min(4096) {
-            return Err(Error::NameTooLong);
-        }
+        check_symlink_target(self, target)?;
         let new = NewFile {
             file_type: FileType::Symlink,
             perm: 0o777,
@@ -90,11 +86,12 @@ impl Fs {
         if dir::lookup(self, &dir, name)?.is_some() {
             return Err(Error::Exists);
         }
+        dir.check_key()?;
         let is_dir = new.file_type == FileType::Directory;
         if is_dir {
             self.check_subdir_link(&dir)?;
         }
-        let now = Timestamp::now();
+        let now = self.now();
         let inode = self.make_inode(h, &dir, new, now)?;
         let mut child = inode.data.write();
         let made = self
@@ -118,7 +115,8 @@ impl Fs {
         })
     }
 
-    /// Takes an inode and gives it its attributes.
+    /// Takes an inode and gives it its attributes. A setgid directory gives its group, and its bit to
+    /// directories.
     pub(super) fn make_inode(
         &self,
         h: &mut Handle<'_>,
@@ -126,30 +124,40 @@ impl Fs {
         new: &NewFile,
         now: Timestamp,
     ) -> Result<Arc<Inode>> {
-        let is_dir = new.file_type == FileType::Directory;
-        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
-        let extra = self.geo.want_extra_isize;
-        let mut raw = RawInode::new(usize::from(self.geo.inode_size), extra);
-        let mut perm = new.perm & 0o7777;
-        let mut gid = new.gid;
+        let mut new = *new;
         if dir.raw.mode() & 0o2000 != 0 {
-            gid = dir.raw.gid();
-            if is_dir {
-                perm |= 0o2000;
+            new.gid = dir.raw.gid();
+            if new.file_type == FileType::Directory {
+                new.perm |= 0o2000;
             }
         }
-        raw.set_mode(new.file_type.mode_bits() | perm);
+        self.make_exact(h, dir, &new, now)
+    }
+
+    /// Takes an inode and gives it these attributes, and of its directory's only the flags that pass on.
+    pub(crate) fn make_exact(
+        &self,
+        h: &mut Handle<'_>,
+        dir: &InodeData,
+        new: &NewFile,
+        now: Timestamp,
+    ) -> Result<Arc<Inode>> {
+        let is_dir = new.file_type == FileType::Directory;
+        let extra = self.geo.want_extra_isize;
+        let mut raw = RawInode::new(usize::from(self.geo.inode_size), extra);
+        raw.set_mode(new.file_type.mode_bits() | new.perm & 0o7777);
         raw.set_uid(new.uid);
-        raw.set_gid(gid);
+        raw.set_gid(new.gid);
         raw.set_links_count(if is_dir { 2 } else { 1 });
-        raw.set_generation(next_generation());
+        raw.set_generation(self.generations.next());
         raw.set_atime(now);
         raw.set_mtime(now);
         raw.set_ctime(now);
         raw.set_crtime(now);
         let is_regular = new.file_type == FileType::Regular;
         let mut flags = Fs::inherited_flags(&dir.raw, is_dir, is_regular);
-        if dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
+        let projects = self.geo.features.ro_compat.contains(RoCompat::PROJECT);
+        if projects && dir.raw.flags().contains(InodeFlags::PROJINHERIT) {
             raw.set_projid(dir.raw.projid());
         }
         if !is_dir && !is_regular {
@@ -162,7 +170,25 @@ impl Fs {
             }
             _ => {}
         }
+        h.prepare_charge(&raw)?;
+        let ino = self.alloc.alloc_inode(h, dir.ino, is_dir)?;
         self.new_inode(ino, raw)
+    }
+
+    /// Gives a new symbolic link its target.
+    pub(crate) fn fill_symlink(
+        &self,
+        h: &mut Handle<'_>,
+        child: &mut InodeData,
+        target: &[u8],
+    ) -> Result<()> {
+        child.raw.set_size(target.len() as u64);
+        if target.len() < child.raw.block().len() {
+            child.raw.block_mut()[..target.len()].copy_from_slice(target);
+            return Ok(());
+        }
+        map::init(self, child);
+        self.write_new(h, child, target)
     }
 
     /// Gives a new inode its map and content.
@@ -174,48 +200,36 @@ impl Fs {
         new: &NewFile,
         target: Option<&[u8]>,
     ) -> Result<()> {
-        match (new.file_type, target) {
-            (FileType::Symlink, Some(target)) => {
-                child.raw.set_size(target.len() as u64);
-                if target.len() < child.raw.block().len() {
-                    child.raw.block_mut()[..target.len()].copy_from_slice(target);
-                    return Ok(());
-                }
-                map::init(self, child);
-                let goal = map::goal(self, child, FileBlock(0))?;
-                let (phys, _) = self.alloc.alloc_blocks(h, goal, 1)?;
-                let mut block = vec![0; self.geo.block_size as usize];
-                block[..target.len()].copy_from_slice(target);
-                let mapped = self
-                    .write_data(self.geo.offset(phys), &block)
-                    .and_then(|()| map::insert(h, child, FileBlock(0), phys, 1, false));
-                if mapped.is_err() {
-                    self.alloc.free_blocks(h, phys, 1, false)?;
-                }
-                return mapped;
-            }
-            (FileType::Regular, _) => map::init(self, child),
-            (FileType::Directory, _) => {
-                map::init(self, child);
-                dir::init(h, child, dir.ino)?;
-            }
-            _ => {}
+        if let Some(target) = target {
+            return self.fill_symlink(h, child, target);
         }
-        xattr::inherit_acl(h, dir, child, new.umask)
+        // ACLs first: data may be inside the inode beside them, and give way where there is no room.
+        xattr::inherit_acl(h, dir, child, new.umask)?;
+        match new.file_type {
+            FileType::Regular => {
+                if !inline::start(self, child)? {
+                    map::init(self, child);
+                }
+                Ok(())
+            }
+            FileType::Directory => dir::init(h, child, dir.ino),
+            _ => Ok(()),
+        }
     }
 
     /// Undoes the making of an inode that got no name.
-    pub(super) fn abandon(
+    pub(crate) fn abandon(
         &self,
         h: &mut Handle<'_>,
         mut child: RwLockWriteGuard<'_, InodeData>,
         is_dir: bool,
     ) -> Result<()> {
         if child.maps_blocks(self) {
-            // A new inode has a block or two: one step always suffices.
+            // A new inode has a few blocks: one step always suffices.
             map::remove(h, &mut child, FileBlock(0), 1 << 32)?;
         }
-        xattr::free_all(h, &mut child)?;
+        // And few attributes: those of its directory's default ACL.
+        while !xattr::free_all(h, &mut child)? {}
         self.finish_delete(h, &mut child, is_dir)
     }
 
@@ -254,6 +268,7 @@ impl Fs {
             if dir::lookup(self, &dir, name)?.is_some() {
                 return Err(Error::Exists);
             }
+            dir.check_key()?;
             if let Some(child) = inode.data.try_write() {
                 break (dir, child);
             }
@@ -280,7 +295,7 @@ impl Fs {
             return Err(Corrupt::new("inode has no file type").ino(ino).into());
         };
         let added = dir::add(h, &mut dir, name, ino, file_type);
-        let now = Timestamp::now();
+        let now = self.now();
         if added.is_ok() {
             dir.touch(now, true);
             child.raw.set_links_count(links + 1);

@@ -2,23 +2,25 @@
 
 use crate::error::Result;
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::ondisk::inode::InodeFlags;
-use crate::types::{FileBlock, FileType, Ino, Timestamp};
+use crate::types::{FileBlock, FileType, Ino};
 use crate::{map, xattr};
 
 impl InodeData {
     /// Whether a symbolic link's target is in the inode itself.
     pub fn is_fast_symlink(&self, fs: &Fs) -> bool {
-        if self.raw.flags().contains(InodeFlags::EXTENTS) {
+        let elsewhere = InodeFlags::EXTENTS | InodeFlags::INLINE_DATA;
+        if self.raw.flags().intersects(elsewhere) {
             return false;
         }
         // Old images: a link without blocks of its own, apart from attributes.
         let own = if self.raw.file_acl() == 0 {
             0
         } else {
-            u64::from(fs.geo.block_size / 512)
+            u64::from(fs.geo.block_size / 512) << fs.geo.cluster_bits
         };
         self.raw.size() < 60 && self.raw.sectors(fs.geo.block_size) <= own
     }
@@ -26,9 +28,8 @@ impl InodeData {
     /// Whether `i_block` maps blocks.
     pub fn maps_blocks(&self, fs: &Fs) -> bool {
         match self.raw.file_type() {
-            Some(FileType::Regular | FileType::Directory) => {
-                !self.raw.flags().contains(InodeFlags::INLINE_DATA)
-            }
+            _ if is_inline(&self.raw) => false,
+            Some(FileType::Regular | FileType::Directory) => true,
             Some(FileType::Symlink) => !self.is_fast_symlink(fs),
             _ => false,
         }
@@ -59,6 +60,23 @@ impl Fs {
     /// Finishes with an orphan: deletes it, or, if it still has a name, cuts it to its size. A chain
     /// of transactions if need be.
     pub fn evict(&self, ino: Ino) -> Result<()> {
+        self.evict_one(ino)?;
+        self.evict_values()
+    }
+
+    /// Deletes what attributes were in inodes that nobody uses any more. The caller has no handle, and
+    /// no inode locked.
+    pub fn evict_values(&self) -> Result<()> {
+        while let Some(ino) = self.values.next_unused() {
+            if self.orphans.claim(ino) {
+                let evicted = self.evict_one(ino);
+                evicted.inspect_err(|_| self.orphans.unclaim(ino))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn evict_one(&self, ino: Ino) -> Result<()> {
         let inode = self.inode(ino)?;
         loop {
             let mut h = self.begin(Credits::MAP)?;
@@ -89,13 +107,17 @@ impl Fs {
             h.store_synced(inode, data, true)?;
             return Ok(false);
         }
-        h.remove_orphan(data)?;
         if keep {
+            h.remove_orphan(data)?;
             h.store_synced(inode, data, true)?;
             return Ok(true);
         }
         self.alloc.end_append(self, data.ino)?;
-        xattr::free_all(h, data)?;
+        if !xattr::free_all(h, data)? {
+            h.store_synced(inode, data, true)?;
+            return Ok(false);
+        }
+        h.remove_orphan(data)?;
         let is_dir = data.raw.is_dir();
         self.finish_delete(h, data, is_dir)?;
         Ok(true)
@@ -110,7 +132,7 @@ impl Fs {
     ) -> Result<()> {
         data.raw.set_links_count(0);
         data.raw.set_size(0);
-        let now = Timestamp::now().secs;
+        let now = self.now().secs;
         data.raw.set_dtime(deletion_time(now, self.geo.inodes()));
         h.store(data)?;
         self.alloc.free_inode(h, data.ino, is_dir)?;

@@ -2,27 +2,34 @@
 
 use crate::attr::FallocateMode;
 use crate::error::{Error, Result};
-use crate::file::max_size;
+use crate::file::{WriteMode, check_not_verity, max_size};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
 use crate::map;
 use crate::ondisk::inode::InodeFlags;
 use crate::resize::Tries;
-use crate::types::{FileBlock, FileType, Ino, Timestamp};
+use crate::types::{FileBlock, FileType, Ino};
 use std::ops::Range;
 
 /// The most blocks that one step allocates.
 const STEP: u32 = 32_000;
 
 impl Fs {
-    /// Allocates, or takes away, the blocks of `len` bytes from `offset` on.
-    pub fn fallocate(&self, ino: Ino, offset: u64, len: u64, mode: FallocateMode) -> Result<()> {
+    /// Allocates, or takes away, the blocks of a range of bytes.
+    pub fn fallocate(
+        &self,
+        ino: Ino,
+        range: Range<u64>,
+        mode: FallocateMode,
+        times: WriteMode,
+    ) -> Result<()> {
         self.check_writable()?;
-        if len == 0 {
+        if range.is_empty() {
             return Err(Error::InvalidArgument("an empty range"));
         }
-        let end = offset.checked_add(len).ok_or(Error::FileTooBig)?;
+        let Range { start: offset, end } = range;
         let inode = self.inode(ino)?;
         {
             let data = inode.data.read();
@@ -31,6 +38,7 @@ impl Fs {
                 Some(FileType::Directory) => return Err(Error::IsADirectory),
                 _ => return Err(Error::NotSupported("fallocate of a special file")),
             }
+            data.check_key()?;
             let flags = data.raw.flags();
             if flags.contains(InodeFlags::IMMUTABLE)
                 || (flags.contains(InodeFlags::APPEND)
@@ -38,20 +46,25 @@ impl Fs {
             {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
-            if mode != FallocateMode::PunchHole && !flags.contains(InodeFlags::EXTENTS) {
+            check_not_verity(&data)?;
+            let extents =
+                flags.contains(InodeFlags::EXTENTS) || (is_inline(&data) && self.has_extents());
+            if mode != FallocateMode::PunchHole && !extents {
                 return Err(Error::NotSupported("fallocate of a file without extents"));
             }
             if end > max_size(self, &data) {
                 return Err(Error::FileTooBig);
             }
         }
+        // What has blocks has its data there.
+        self.move_out(&inode)?;
         match mode {
             FallocateMode::Allocate { keep_size } => {
-                self.allocate(ino, offset, end, keep_size, 0..0)
+                self.allocate(ino, offset..end, keep_size, 0..0, times)
             }
             FallocateMode::PunchHole => {
                 let size = inode.data.read().raw.size();
-                self.punch(ino, offset, end.min(size.max(offset)))
+                self.punch(ino, offset..end.min(size.max(offset)), times)
             }
             FallocateMode::ZeroRange { keep_size } => {
                 // Whole blocks become unwritten; parts of blocks are zeroed.
@@ -62,7 +75,7 @@ impl Fs {
                     self.zero_part(&data, offset, end.min(whole.start << bits))?;
                     self.zero_part(&data, offset.max(whole.end << bits), end)?;
                 }
-                self.allocate(ino, offset, end, keep_size, whole)
+                self.allocate(ino, offset..end, keep_size, whole, times)
             }
         }
     }
@@ -72,11 +85,12 @@ impl Fs {
     fn allocate(
         &self,
         ino: Ino,
-        offset: u64,
-        end: u64,
+        range: Range<u64>,
         keep_size: bool,
         zero: Range<u64>,
+        times: WriteMode,
     ) -> Result<()> {
+        let Range { start: offset, end } = range;
         let bits = self.geo.block_bits;
         let inode = self.inode(ino)?;
         let _growth = inode.growth.read();
@@ -98,7 +112,7 @@ impl Fs {
                     if !keep_size && reached > data.raw.size() {
                         data.raw.set_size(reached);
                     }
-                    data.touch(Timestamp::now(), true);
+                    touch(self, &mut data, times);
                 }
                 // Without space, a part of the step may be done.
                 let stored = match &step {
@@ -145,16 +159,17 @@ impl Fs {
             return Ok(next);
         }
         let goal = map::goal(self, data, first)?;
-        let (phys, got) = self.alloc.alloc_blocks(h, goal, len as u32)?;
-        if let Err(error) = map::insert(h, data, first, phys, got, true) {
-            self.alloc.free_blocks(h, phys, got, false)?;
+        let taken = map::take(h, data, first, len as u32, goal, None)?;
+        if let Err(error) = map::insert(h, data, first, taken.phys, taken.len, true) {
+            taken.give_back(h)?;
             return Err(error);
         }
-        Ok(at + u64::from(got))
+        Ok(at + u64::from(taken.len))
     }
 
     /// Makes the range read as zeroes: frees whole blocks, zeroes parts.
-    fn punch(&self, ino: Ino, offset: u64, end: u64) -> Result<()> {
+    fn punch(&self, ino: Ino, range: Range<u64>, times: WriteMode) -> Result<()> {
+        let Range { start: offset, end } = range;
         let bits = self.geo.block_bits;
         let inode = self.inode(ino)?;
         let (first, mut last) = (offset.div_ceil(1 << bits), end >> bits);
@@ -169,7 +184,7 @@ impl Fs {
                 if last >= first {
                     self.zero_part(&data, (last << bits).max(offset), end)?;
                 }
-                data.touch(Timestamp::now(), true);
+                touch(self, &mut data, times);
             }
             let removed = if first < last {
                 map::remove(&mut h, &mut data, FileBlock(first as u32), last)
@@ -209,5 +224,12 @@ impl Fs {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Sets the times of a file that changed, if the engine keeps them.
+fn touch(fs: &Fs, data: &mut InodeData, times: WriteMode) {
+    if times == WriteMode::Plain {
+        data.touch(fs.now(), true);
     }
 }

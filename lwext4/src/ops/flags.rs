@@ -1,5 +1,6 @@
 //! Inode flags and projects, as chattr(1) and lsattr(1) have them, and access times.
 
+use crate::dir;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
@@ -54,6 +55,9 @@ impl Fs {
             {
                 return Err(Error::NotSupported("casefold without the feature"));
             }
+            if changed.contains(InodeFlags::CASEFOLD) && !dir::is_empty(self, data)? {
+                return Err(Error::NotEmpty);
+            }
             data.raw.set_flags(new);
             Ok(())
         })
@@ -101,17 +105,20 @@ impl Fs {
     ) -> Result<()> {
         self.check_writable()?;
         let inode = self.inode(ino)?;
-        let mut h = self.begin(Credits::INODE)?;
-        let mut data = inode.data.write();
-        let before = data.raw.clone();
-        let changed = change(&mut data).and_then(|()| {
-            if data.raw == before {
-                return Ok(());
-            }
-            data.touch(Timestamp::now(), false);
-            h.store_synced(&inode, &mut data, false)
-        });
-        h.finish_with(&mut data, changed)
+        self.retry_on_full(|| {
+            let mut h = self.begin(Credits::INODE)?;
+            let mut data = inode.data.write();
+            let before = data.raw.clone();
+            let changed = change(&mut data).and_then(|()| {
+                if data.raw == before {
+                    return Ok(());
+                }
+                h.prepare_charge(&data.raw)?;
+                data.touch(self.now(), false);
+                h.store_synced(&inode, &mut data, false)
+            });
+            h.finish_with(&mut data, changed)
+        })
     }
 
     /// Sets the access time to `now` if it is not younger than the last change of the file, or a day

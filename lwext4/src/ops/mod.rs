@@ -10,6 +10,7 @@ mod rename;
 mod seek;
 mod unlink;
 
+pub(crate) use create::check_symlink_target;
 pub(crate) use flags::VISIBLE;
 
 use crate::error::{Error, Result};
@@ -23,7 +24,7 @@ use crate::resize::Tries;
 pub(crate) const NAME_MAX: usize = 255;
 
 /// Fails unless `name` can be an entry's name.
-fn check_name(name: &[u8]) -> Result<()> {
+pub(crate) fn check_name(name: &[u8]) -> Result<()> {
     if name.len() > NAME_MAX {
         return Err(Error::NameTooLong);
     }
@@ -34,7 +35,7 @@ fn check_name(name: &[u8]) -> Result<()> {
 }
 
 /// Fails for the two names that every directory has.
-fn check_not_dots(name: &[u8]) -> Result<()> {
+pub(crate) fn check_not_dots(name: &[u8]) -> Result<()> {
     if name == b"." || name == b".." {
         Err(Error::InvalidArgument("a name of dots"))
     } else {
@@ -43,7 +44,7 @@ fn check_not_dots(name: &[u8]) -> Result<()> {
 }
 
 /// Fails unless entries may be added to the directory.
-fn check_may_add(dir: &InodeData) -> Result<()> {
+pub(crate) fn check_may_add(dir: &InodeData) -> Result<()> {
     dir.check_dir()?;
     if dir.raw.flags().contains(InodeFlags::IMMUTABLE) {
         return Err(Error::NotPermitted("the directory is immutable"));
@@ -85,16 +86,16 @@ impl Fs {
     }
 
     /// One more subdirectory. A count that does not fit becomes 1 for good (feature dir_nlink).
-    fn add_subdir_link(&self, dir: &mut InodeData) -> Result<()> {
+    pub(crate) fn add_subdir_link(&self, dir: &mut InodeData) -> Result<()> {
         let links = dir.raw.links_count();
         let many = self.geo.features.ro_compat.contains(RoCompat::DIR_NLINK);
         if links == 1 && many {
             return Ok(());
         }
-        if links >= LINK_MAX - 1 {
-            if !many {
-                return Err(Error::TooManyLinks);
-            }
+        if !many && links >= LINK_MAX {
+            return Err(Error::TooManyLinks);
+        }
+        if many && links >= LINK_MAX - 1 {
             dir.raw.set_links_count(1);
         } else {
             dir.raw.set_links_count(links + 1);
@@ -103,9 +104,9 @@ impl Fs {
     }
 
     /// Fails when one more subdirectory cannot be counted.
-    fn check_subdir_link(&self, dir: &InodeData) -> Result<()> {
+    pub(crate) fn check_subdir_link(&self, dir: &InodeData) -> Result<()> {
         let many = self.geo.features.ro_compat.contains(RoCompat::DIR_NLINK);
-        if !many && dir.raw.links_count() >= LINK_MAX - 1 {
+        if !many && dir.raw.links_count() >= LINK_MAX {
             Err(Error::TooManyLinks)
         } else {
             Ok(())

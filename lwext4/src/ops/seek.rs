@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::map;
 use crate::types::{FileBlock, Ino};
 
@@ -13,6 +14,9 @@ impl Fs {
         let size = data.raw.size();
         if offset >= size {
             return Ok(None);
+        }
+        if is_inline(&data) {
+            return Ok(Some(offset));
         }
         let bits = self.geo.block_bits;
         let mut at = FileBlock((offset >> bits) as u32);
@@ -42,6 +46,9 @@ impl Fs {
         let size = data.raw.size();
         if offset >= size {
             return Ok(None);
+        }
+        if is_inline(&data) {
+            return Ok(Some(size));
         }
         let bits = self.geo.block_bits;
         let mut at = offset >> bits;

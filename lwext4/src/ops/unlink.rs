@@ -4,6 +4,7 @@ use super::{check_may_remove, check_name, check_not_dots, drop_subdir_link};
 use crate::dir;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
+use crate::inline::is_inline;
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::types::{Ino, Timestamp};
@@ -89,7 +90,7 @@ impl Fs {
             return Err(Error::NotEmpty);
         }
         dir::remove(h, dir, name)?;
-        let now = Timestamp::now();
+        let now = self.now();
         if want_dir {
             drop_subdir_link(dir);
         }
@@ -114,7 +115,8 @@ impl Fs {
         child.raw.set_links_count(links);
         child.touch(now, false);
         if links == 0 {
-            if child.raw.is_dir() {
+            // A size inside the inode is that of an attribute, which stays.
+            if child.raw.is_dir() && !is_inline(child) {
                 child.raw.set_size(0);
             }
             h.add_orphan(child)?;

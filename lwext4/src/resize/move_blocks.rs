@@ -3,7 +3,8 @@
 //! A block's content is copied to its new place first, and the map changed in a transaction after that;
 //! the old place is held until that transaction is on disk. So at any time the map leads to the content.
 //! What is copied is what the device has: of blocks that go through the journal it is up to date, since
-//! everything was written home before, and nothing but this changes them.
+//! everything was written home before, and nothing but this changes them. The orphan file's blocks and those of quota files may have
+//! changed since: they go through the cache.
 
 use crate::cache::{BlockKind, Owner};
 use crate::error::{Error, Result};
@@ -53,6 +54,39 @@ impl Fs {
         ceiling: BlockNo,
         attributes: &mut HashMap<BlockNo, BlockNo>,
     ) -> Result<()> {
+        let lowered = self.lower_parts(ino, ceiling, attributes);
+        if self.orphan_file() == ino {
+            self.orphans.forget_file();
+        }
+        if self.quotas.owns(ino) {
+            // Also of a part: whatever is counted next goes where the file is now.
+            self.reopen_quotas()?;
+        }
+        lowered
+    }
+
+    fn orphan_file(&self) -> Ino {
+        Ino(self.sb.lock().orphan_file_inum())
+    }
+
+    /// What the blocks of a file are that change while others move; `None` of any other: then what the
+    /// device has is up to date.
+    fn kind_of_busy(&self, data: &InodeData) -> Option<BlockKind> {
+        if self.orphan_file() == data.ino {
+            let owner = Owner::new(&self.geo, data.ino, data.generation());
+            return Some(BlockKind::Orphans(owner));
+        }
+        self.quotas
+            .owns(data.ino)
+            .then_some(BlockKind::Quota(data.ino))
+    }
+
+    fn lower_parts(
+        &self,
+        ino: Ino,
+        ceiling: BlockNo,
+        attributes: &mut HashMap<BlockNo, BlockNo>,
+    ) -> Result<()> {
         let mut data = self.load_inode(ino)?;
         if data.file_acl() >= ceiling.0 {
             if attributes.len() >= REMEMBERED {
@@ -76,18 +110,13 @@ impl Fs {
                 }
             }
         }
-        let orphans = self.sb.lock().orphan_file_inum() == ino.0;
-        let kind =
-            orphans.then(|| BlockKind::Orphans(Owner::new(&self.geo, ino, data.generation())));
+        let kind = self.kind_of_busy(&data);
         let mut at = FileBlock(0);
         while let Some((first, run)) = map::next_above(self, &data, at, ceiling)? {
             let mut h = self.begin(Credits::MAP)?;
             let moved = self.lower_piece(&mut h, &mut data, first, &run, kind);
             let moved = h.finish_with(&mut data, moved)?;
             at = FileBlock(first.0.saturating_add(moved));
-        }
-        if orphans {
-            self.orphans.forget_file();
         }
         Ok(())
     }
@@ -118,7 +147,7 @@ impl Fs {
         let goal = goal.unwrap_or_else(|| self.alloc.goal_for_inode(self, data.ino));
         let (new, len) = self.alloc.alloc_blocks(h, goal, run.len.min(most))?;
         match kind {
-            // Their checksums say where they are.
+            // Through the journal; checksums of the orphan file's blocks say where they are, too.
             Some(kind) => {
                 let bytes = self.read_block(old, kind)?.bytes();
                 let block = h.create_block(new, kind)?;

@@ -56,9 +56,10 @@ impl Fs {
                 }
             }
             let most = self.journal.alone_limit();
+            let counting = self.quotas.credits();
             if let Some((ino, _)) = wanted
                 .iter()
-                .find(|(_, references)| references.len() as u64 + 16 > u64::from(most))
+                .find(|(_, references)| credits_for(references).0.saturating_add(counting) > most)
             {
                 return Err(Error::Unsupported(format!(
                     "inode {ino} has more names or subdirectories than the journal takes at once"
@@ -130,9 +131,9 @@ impl Fs {
     }
 
     fn renumber_one(&self, old: Ino, references: &[Reference]) -> Result<()> {
-        let credits = Credits(references.len() as u32 + 16);
+        let credits = credits_for(references);
         let mut h = if credits.0 > self.journal.max_blocks / 2 {
-            self.begin_alone(credits)?
+            self.begin_alone(Credits(credits.0.saturating_add(self.quotas.credits())))?
         } else {
             self.begin(credits)?
         };
@@ -173,6 +174,11 @@ impl Fs {
         self.inodes.remove(old);
         self.alloc.free_inode(h, old, is_dir)
     }
+}
+
+/// Blocks that change with the number of an inode, besides those of quota files.
+fn credits_for(references: &[Reference]) -> Credits {
+    Credits(u32::try_from(references.len() + 16).unwrap_or(u32::MAX))
 }
 
 /// The generation with which inode `new` has the seed that `old` had with `generation`.

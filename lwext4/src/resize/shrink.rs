@@ -164,6 +164,7 @@ impl Fs {
                 let mut h = self.begin_alone(Credits::NAME)?;
                 let result = self.alloc.lower_metadata(&mut h, no, ceiling);
                 h.finish(result)?;
+                self.reopen_quotas()?;
             }
         }
         self.inodes.clear();

@@ -134,7 +134,7 @@ pub(super) fn replace(
     };
     match old {
         Some(old) => leave(h, &old, &mut known)?,
-        None => inode.add_blocks(fs, 1),
+        None => inode.add_clusters(fs, 1),
     }
     inode.set_file_acl(new.0);
     Ok(())
@@ -148,7 +148,7 @@ pub(super) fn release(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
     };
     leave(h, &block, &mut fs.xattrs.known.lock())?;
     inode.set_file_acl(0);
-    inode.add_blocks(fs, -1);
+    inode.add_clusters(fs, -1);
     Ok(())
 }
 

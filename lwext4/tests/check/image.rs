@@ -174,7 +174,13 @@ pub fn fill(volume: &Volume, at: Ino, names: u32) {
     volume.setattr(sparse, &cut).unwrap();
     let mode = FallocateMode::Allocate { keep_size: true };
     // Maps of blocks know no unwritten extents.
-    let _ = volume.fallocate(file(at, b"preallocated"), 0, 300_000, mode);
+    let _ = volume.fallocate(
+        file(at, b"preallocated"),
+        0,
+        300_000,
+        mode,
+        WriteMode::Plain,
+    );
     for (name, kind) in [
         (&b"pipe"[..], FileType::Fifo),
         (b"socket", FileType::Socket),

@@ -16,7 +16,9 @@ mod operations;
 mod power;
 mod random;
 mod resize;
+mod stage;
 mod tools;
+mod unlogged;
 mod workload;
 
 /// Whether to take the time for everything.

@@ -5,7 +5,7 @@ use crate::devices::{Event, Overlay, Recorder};
 use crate::history::{History, Scope};
 use crate::model::{Found, read_volume};
 use crate::random::Random;
-use crate::tools::{Dir, Family, JOURNALED, available, e2fsck, write_image};
+use crate::tools::{Dir, Family, JOURNALED, available, count_again, e2fsck, keep, write_image};
 use crate::workload::{Scatter, Workload};
 use crate::{full, seed};
 use lwext4::{MemDevice, OpenOptions, Volume};
@@ -132,11 +132,8 @@ impl Bench {
     fn check(&self, recording: &Recording, at: usize, device: Overlay) -> Result<(), String> {
         let cut = Arc::new(device.to_bytes());
         let checked = self.check_cut(recording, at, cut.clone());
-        if let (Err(_), Some(dir)) = (&checked, std::env::var_os("LWEXT4_CRASH_KEEP")) {
-            write_image(
-                &std::path::Path::new(&dir).join(format!("cut-{at}.img")),
-                &cut,
-            );
+        if checked.is_err() {
+            keep(&format!("cut-{at}.img"), &cut);
         }
         checked
     }
@@ -164,6 +161,7 @@ impl Bench {
 
         write_image(&path, &cut);
         e2fsck("-p", &path, &[0, 1])?;
+        count_again(&recording.name, &path)?;
         e2fsck("-fn", &path, &[0]).map_err(|e| format!("after -p: {e}"))?;
         let repaired = std::fs::read(&path).map_err(|e| e.to_string())?;
         let found = look(Arc::new(Overlay::new(Arc::new(repaired))))?;

@@ -156,7 +156,13 @@ impl Shared {
                 usual(v.removexattr(ino, b"user.shared"));
             }
             6 => {
-                usual(v.fallocate(ino, offset, 9000, FallocateMode::PunchHole));
+                usual(v.fallocate(
+                    ino,
+                    offset,
+                    9000,
+                    FallocateMode::PunchHole,
+                    WriteMode::Plain,
+                ));
             }
             _ => {
                 usual(v.sync_inode(ino, rng.bool()));

@@ -30,6 +30,8 @@ pub const EOPNOTSUPP: i32 = 95;
 const SLACK: u64 = 24;
 /// The inode flag of files with an extent tree.
 const EXTENTS: u32 = 0x8_0000;
+/// The inode flag of files inside their inodes.
+const INLINE_DATA: u32 = 0x1000_0000;
 
 /// What of the image matters to expectations.
 #[derive(Clone, Copy)]
@@ -38,6 +40,10 @@ pub struct Facts {
     pub inode_size: u16,
     pub filetype: bool,
     pub extents: bool,
+    /// Attribute values may be in inodes of their own.
+    pub values: bool,
+    /// Small files and directories are inside their inodes.
+    pub inline: bool,
     pub journal: bool,
     /// ext4-view reads such images.
     pub viewable: bool,
@@ -54,11 +60,12 @@ impl Facts {
             inode_size: sb.inode_size(),
             filetype: features.incompat.contains(Incompat::FILETYPE),
             extents: features.incompat.contains(Incompat::EXTENTS),
+            values: features.incompat.contains(Incompat::EA_INODE),
+            inline: features.incompat.contains(Incompat::INLINE_DATA),
             journal: features.compat.contains(Compat::HAS_JOURNAL),
-            viewable: !features
-                .incompat
-                .intersects(Incompat::META_BG | Incompat::LARGEDIR)
-                && features.incompat.contains(Incompat::FILETYPE)
+            viewable: !features.incompat.intersects(
+                Incompat::META_BG | Incompat::LARGEDIR | Incompat::INLINE_DATA | Incompat::EA_INODE,
+            ) && features.incompat.contains(Incompat::FILETYPE)
                 && sb.def_hash_version() != 0
                 && sb.flags() & FLAG_UNSIGNED_HASH == 0
                 && !(sb.inode_size() == 128
@@ -276,13 +283,17 @@ impl World {
         match node.file_type {
             FileType::Regular => {
                 assert_eq!(attr.size, node.content.size(), "{what}: size");
-                assert_eq!(attr.flags & EXTENTS != 0, facts.extents, "{what}: flags");
+                let inline = facts.inline && attr.flags & INLINE_DATA != 0;
+                let extents = facts.extents && !inline;
+                assert_eq!(attr.flags & EXTENTS != 0, extents, "{what}: flags");
             }
             FileType::Symlink => {
                 assert_eq!(attr.size, node.target.len() as u64, "{what}: size");
             }
             FileType::Directory => {
-                assert_eq!(attr.size % facts.block, 0, "{what}: size");
+                let inline = facts.inline && attr.flags & INLINE_DATA != 0;
+                let unit = if inline { 4 } else { facts.block };
+                assert_eq!(attr.size % unit, 0, "{what}: size");
                 assert!(attr.size > 0 || node.nlink == 0, "{what}: size");
             }
             _ => assert_eq!(attr.size, 0, "{what}: size"),

@@ -60,7 +60,9 @@ fn every_kind_grows_in_steps() {
         let unwritten = kind.1.contains(&"ext3") || kind.1.contains(&"ext2");
         if !unwritten {
             let mode = FallocateMode::Allocate { keep_size: false };
-            volume.fallocate(ino, 0, 700 * MIB, mode).unwrap();
+            volume
+                .fallocate(ino, 0, 700 * MIB, mode, WriteMode::Plain)
+                .unwrap();
         }
         volume.close().unwrap();
         image.fsck(&format!("{name}, filled"));
@@ -149,7 +151,7 @@ fn a_full_volume_grows_by_itself_up_to_its_limit() {
         .attr
         .ino;
     let mode = FallocateMode::Allocate { keep_size: false };
-    let refused = volume.fallocate(ino, 0, 1 << 30, mode);
+    let refused = volume.fallocate(ino, 0, 1 << 30, mode, WriteMode::Plain);
     assert!(matches!(refused, Err(Error::NoSpace)));
     assert!(volume.superblock().blocks_count() <= 300 * MIB / 4096);
     let before = read_all(&volume);

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// An image in a directory of its own, removed with it.
@@ -101,6 +102,14 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
+        // A program that another test starts may have our open files for a moment.
+        for _ in 0..100 {
+            let umount = Command::new("umount").arg(&self.at).output();
+            if umount.is_ok_and(|output| output.status.success()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         run("umount", &[self.at.to_str().unwrap()]);
     }
 }

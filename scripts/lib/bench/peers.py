@@ -51,6 +51,7 @@ class Peer:
     name = ""
     is_fuse = True
     keeps_data = True  # over an unmount
+    groups = None  # of workloads that it takes part in; None: all
 
     def __init__(self, work):
         self.image = work / f"{self.name}.ext4"
@@ -125,6 +126,16 @@ class Liveroot(Peer):
         run(self.binary, "umount", self.mountpoint)
 
 
+class Ignoring(Liveroot):
+    """liveroot, with fsync left to the unmount."""
+
+    name = "fsync=ignore"
+    groups = ("packages",)
+
+    def _mount(self):
+        run(self.binary, "mount", self.image, self.mountpoint, "-o", "fsync=ignore")
+
+
 class Fuse2fs(Peer):
     name = "fuse2fs"
 
@@ -174,4 +185,4 @@ class Floor(Peer):
             file.write("3")
 
 
-ALL = [Liveroot, Fuse2fs, Kernel, Floor]
+ALL = [Liveroot, Ignoring, Fuse2fs, Kernel, Floor]

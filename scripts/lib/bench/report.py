@@ -119,6 +119,7 @@ def markdown(results, peers, runs, tar, entries):
         f"The root filesystem is a tar of {entries:,} entries, {os.path.getsize(tar) / 1e6:.0f} MB.",
         "",
         "- **liveroot**: this project, image from `liveroot create`.",
+        "- **fsync=ignore**: the same, mounted with `-o fsync=ignore`.",
         "- **fuse2fs**: the FUSE server of e2fsprogs, image from mke2fs.",
         "- **kernel**: the kernel's ext4 over a loop device, image from mke2fs. Needs root.",
         "- **floor**: an in-memory filesystem that speaks FUSE as liveroot does (`bench/floor`): what is below it is "

@@ -8,10 +8,12 @@ import time
 MIB = 1 << 20
 SMALL_FILES = 5000
 BIG_MIB = 512
+PACKAGES = 2000
 
 STEPS = {
     "untar": "untar of the root filesystem, and unmount",
     "small": f"{SMALL_FILES:,} files of 4 KiB, and unmount",
+    "packages": f"{PACKAGES:,} times as a package manager: write a file, fsync, rename over the old one; and unmount",
     "write": f"write {BIG_MIB} MiB (dd bs=1M conv=fsync), and unmount",
     "read": f"read {BIG_MIB} MiB (dd bs=1M), after a remount",
     "walk": "walk with stat (find -printf), after a remount",
@@ -21,6 +23,7 @@ STEPS = {
 GROUPS = {
     "tree": ("untar", "walk", "readtree", "rm"),
     "small": ("small",),
+    "packages": ("packages",),
     "big": ("write", "read"),
 }
 
@@ -34,6 +37,18 @@ for directory in range(50):
         fd = os.open(f"{directory}/{number}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         os.write(fd, data)
         os.close(fd)
+"""
+
+UNPACK = """
+import os, sys
+os.chdir(sys.argv[1])
+for number in range(int(sys.argv[2])):
+    name = f"{number % 200}"
+    fd = os.open(name + ".dpkg-new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.write(fd, b"%08d" % number * (64 + number % 4000))
+    os.fsync(fd)
+    os.close(fd)
+    os.rename(name + ".dpkg-new", name)
 """
 
 
@@ -66,6 +81,11 @@ def step_rm(peer, _tar):
 
 def step_small(peer, _tar):
     command(sys.executable, "-c", MAKE_SMALL, peer.mountpoint, SMALL_FILES)
+    finish(peer)
+
+
+def step_packages(peer, _tar):
+    command(sys.executable, "-c", UNPACK, peer.mountpoint, PACKAGES)
     finish(peer)
 
 

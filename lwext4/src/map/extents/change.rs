@@ -6,7 +6,7 @@ use super::remove::forget;
 use crate::error::{Error, Result};
 use crate::inode::InodeData;
 use crate::journal::Handle;
-use crate::map::is_metadata;
+use crate::map::{clusters, is_metadata};
 use crate::ondisk::extent::Extent;
 use crate::types::{BlockNo, FileBlock};
 
@@ -28,12 +28,17 @@ pub(in crate::map) fn insert(
             start: BlockNo(phys.0 + u64::from(done)),
             unwritten,
         };
-        if let Err(error) = insert_extent(h, inode, new) {
-            // Only the last extent can have joined one behind it, so this splits none.
-            forget(h, inode, at, u64::from(at.0) + u64::from(done))?;
-            return Err(error);
-        }
-        inode.add_blocks(h.fs(), i64::from(new.len));
+        let added = clusters::added(h.fs(), inode, new.at, new.len, new.start);
+        let inserted = added.and_then(|added| insert_extent(h, inode, new).map(|()| added));
+        let added = match inserted {
+            Ok(added) => added,
+            Err(error) => {
+                // Only the last extent can have joined one behind it, so this splits none.
+                forget(h, inode, at, u64::from(at.0) + u64::from(done))?;
+                return Err(error);
+            }
+        };
+        inode.add_blocks(h.fs(), i64::from(added));
         done += new.len;
     }
     Ok(())
@@ -131,6 +136,7 @@ pub(in crate::map) fn convert(
             continue;
         }
         fs.geo.check_blocks(whole.start, u64::from(whole.len))?;
+        clusters::check_removable(fs, inode, whole.at, whole.start)?;
         let to = part.end().min(from + u64::from(Extent::max_len(unwritten)));
         let parts = [
             whole.within(0, from),
@@ -164,9 +170,10 @@ pub(in crate::map) fn convert(
                 let join = [true, surplus.is_none()];
                 weave(h, inode, path, pos - 1, 1, &written, join)?;
                 if let Some(surplus) = surplus {
-                    fs.alloc
-                        .free_blocks(h, surplus.start, surplus.len, is_metadata(inode))?;
-                    inode.add_blocks(fs, -i64::from(surplus.len));
+                    let (start, len) =
+                        clusters::left(fs, inode, surplus.at, surplus.len, surplus.start)?;
+                    fs.alloc.free_blocks(h, start, len, is_metadata(inode))?;
+                    inode.add_blocks(fs, -i64::from(len));
                 }
             }
             done => done?,

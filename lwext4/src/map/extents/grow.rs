@@ -218,6 +218,6 @@ fn create(
         extent::init(bytes, depth);
         extent::replace(bytes, 0, 0, entries);
     });
-    inode.add_blocks(fs, 1);
+    inode.add_clusters(fs, 1);
     Ok(())
 }

@@ -5,9 +5,9 @@ use super::path::Path;
 use crate::error::Result;
 use crate::inode::InodeData;
 use crate::journal::Handle;
-use crate::map::is_metadata;
+use crate::map::{clusters, is_metadata};
 use crate::ondisk::extent::{self, Entry, Extent, Node};
-use crate::types::FileBlock;
+use crate::types::{BlockNo, FileBlock};
 
 /// See [`crate::map::remove`].
 pub(in crate::map) fn remove(
@@ -18,11 +18,9 @@ pub(in crate::map) fn remove(
 ) -> Result<Option<FileBlock>> {
     let metadata = is_metadata(inode);
     let mut end = end;
-    while let Some(gone) = remove_last(h, inode, u64::from(from.0), end)? {
-        end = u64::from(gone.at.0);
-        h.fs()
-            .alloc
-            .free_blocks(h, gone.start, gone.len, metadata)?;
+    while let Some((at, (start, len))) = remove_last(h, inode, u64::from(from.0), end)? {
+        end = u64::from(at.0);
+        h.fs().alloc.free_blocks(h, start, len, metadata)?;
         if end > u64::from(from.0) && h.should_restart() {
             return Ok(Some(FileBlock(end as u32)));
         }
@@ -38,20 +36,21 @@ pub(in crate::map) fn forget(
     end: u64,
 ) -> Result<()> {
     let mut end = end;
-    while let Some(gone) = remove_last(h, inode, u64::from(from.0), end)? {
-        end = u64::from(gone.at.0);
+    while let Some((at, _)) = remove_last(h, inode, u64::from(from.0), end)? {
+        end = u64::from(at.0);
     }
     Ok(())
 }
 
 /// Takes the last run of `from..end` that is mapped out of the tree: an extent, or the part of one
-/// inside the range. `None` when nothing is mapped there.
+/// inside the range. Gives where it started, and the blocks that are the file's no more; `None` when nothing
+/// is mapped there.
 fn remove_last(
     h: &mut Handle<'_>,
     inode: &mut InodeData,
     from: u64,
     end: u64,
-) -> Result<Option<Extent>> {
+) -> Result<Option<(FileBlock, (BlockNo, u32))>> {
     let fs = h.fs();
     loop {
         if from >= end {
@@ -71,6 +70,7 @@ fn remove_last(
             return Ok(None);
         };
         fs.geo.check_blocks(gone.start, u64::from(gone.len))?;
+        clusters::check_removable(fs, inode, gone.at, gone.start)?;
         let rest: Vec<Extent> = [whole.within(0, from), whole.within(end, u64::MAX)]
             .into_iter()
             .flatten()
@@ -80,8 +80,9 @@ fn remove_last(
         } else {
             splice(h, inode, path, at, 1, &rest)?;
         }
-        inode.add_blocks(fs, -i64::from(gone.len));
-        return Ok(Some(gone));
+        let left = clusters::left(fs, inode, gone.at, gone.len, gone.start)?;
+        inode.add_blocks(fs, -i64::from(left.1));
+        return Ok(Some((gone.at, left)));
     }
 }
 
@@ -112,7 +113,7 @@ fn drop_leaf(h: &mut Handle<'_>, inode: &mut InodeData, path: &Path) -> Result<(
         let Some(no) = empty else { break };
         level.change(h, inode, |bytes| extent::replace(bytes, level.pos, 1, &[]));
         fs.alloc.free_blocks(h, no, 1, true)?;
-        inode.add_blocks(fs, -1);
+        inode.add_clusters(fs, -1);
         let (entries, key) = level.read(inode, |node| (node.entries(), node.key(0)));
         if entries > 0 {
             if level.pos == 0 {
@@ -148,6 +149,6 @@ pub(super) fn lower(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
         }
         extent::set_depth(inode.block_mut(), depth);
         fs.alloc.free_blocks(h, no, 1, true)?;
-        inode.add_blocks(fs, -1);
+        inode.add_clusters(fs, -1);
     }
 }
