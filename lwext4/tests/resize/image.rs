@@ -32,6 +32,10 @@ pub const KINDS: &[Kind] = &[
         "4k orphan_file seed",
         &["-b", "4096", "-O", "orphan_file,metadata_csum_seed"],
     ),
+    (
+        "4k quota project casefold",
+        &["-b", "4096", "-O", "quota,project,casefold"],
+    ),
     ("1k ext3", &["-t", "ext3", "-b", "1024", "-I", "128"]),
     ("4k ext2", &["-t", "ext2", "-b", "4096"]),
 ];
