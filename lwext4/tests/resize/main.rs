@@ -3,6 +3,7 @@
 mod grow;
 mod image;
 mod shrink;
+mod space;
 
 /// Whether the slow and complete form of the tests is wanted.
 pub fn full() -> bool {

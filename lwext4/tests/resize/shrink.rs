@@ -160,3 +160,47 @@ fn what_does_not_fit_changes_nothing_that_counts() {
     let error = shrink_to(&stable, 50 * MIB).unwrap_err().to_string();
     assert!(error.contains("stable_inodes"), "{error}");
 }
+
+/// Quota files that lie where the image is cut off move with everything else, and count on.
+#[test]
+fn quota_files_move_and_stay_right() {
+    if !available() {
+        return;
+    }
+    let image = Image::new(&("quota", &["-b", "1024"]), 64 * MIB);
+    let name = |i: u64| format!("small-{i}");
+    let make = |volume: &Volume, name: &str, len: usize| {
+        let new = volume
+            .create(Ino::ROOT, name.as_bytes(), &new_file(FileType::Regular))
+            .unwrap();
+        let bytes = vec![0xA5; len];
+        volume
+            .write(new.attr.ino, 0, &bytes, WriteMode::Plain)
+            .unwrap();
+    };
+    let volume = image.open();
+    for i in 0..10_000 {
+        make(&volume, &name(i), 1024);
+    }
+    for i in 0..20 {
+        make(&volume, &format!("big-{i}"), 1 << 20);
+    }
+    volume.close().unwrap();
+    tool("tune2fs", &["-O", "quota"], &image, &[]);
+    let volume = image.open();
+    make(&volume, "late", 4 << 20);
+    // Holes of one block each: what moves into them falls into pieces, and its map grows.
+    remove(&volume, (0..10_000).step_by(2).map(name));
+    remove(&volume, (0..20).map(|i| format!("big-{i}")));
+    volume.close().unwrap();
+    image.fsck("with quota");
+    let before = image.read();
+    let mut bytes = least(&image);
+    while let Err(error) = shrink_to(&image, bytes) {
+        assert!(matches!(error, Error::NoSpace), "{error}");
+        image.fsck("too small");
+        bytes += bytes / 50;
+    }
+    image.fsck("shrunk");
+    assert!(before == image.read());
+}
