@@ -31,6 +31,7 @@ Examples:
   liveroot run rootfs.ext4 -- sh -c 'tar -x -C \"$LIVEROOT\" -f rootfs.tar --numeric-owner'
   liveroot run rootfs.ext4 --at /mnt -- ./setup.sh /mnt
   liveroot run rootfs.ext4 --root --resolv-conf -- apt-get install -y openssh-server
+  liveroot run rootfs.ext4 --autogrow=8G -- sh -c 'tar -x -C \"$LIVEROOT\" -f large.tar'
   liveroot run rootfs.ext4 --root --bind .:/src:ro --workdir /src -- make install")]
 pub struct Run {
     /// The image file, or a block device.
@@ -62,6 +63,9 @@ pub struct Run {
     /// Change nothing in the image.
     #[arg(short, long)]
     pub read_only: bool,
+    /// Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed).
+    #[arg(long, value_name = "MAX", num_args = 0..=1, require_equals = true, value_parser = parse_size)]
+    pub autogrow: Option<Option<u64>>,
     /// The file system starts at this byte of the image (units K, M, G, T allowed).
     #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
     pub offset: Option<u64>,

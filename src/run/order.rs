@@ -34,6 +34,9 @@ impl Order {
             offset: args.offset,
             partition: args.partition,
         })?;
+        if let Some(most) = args.autogrow {
+            settings.engine.autogrow = Some(most.unwrap_or(u64::MAX));
+        }
         if settings.foreground {
             return Err(Failure::usage("run is always in the foreground")
                 .remedy("leave the option foreground out"));

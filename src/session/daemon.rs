@@ -375,6 +375,7 @@ impl Serving {
                     self.end();
                 }
                 Ok(Happening::Client(Request::Usage, stream)) => self.on_usage(&stream),
+                Ok(Happening::Client(Request::Grow(bytes), stream)) => self.on_grow(bytes, &stream),
                 Ok(Happening::Client(request, stream)) => self.on_unmount(request, stream),
                 Err(_) => return Err(io::Error::other("all threads have ended")),
             }
@@ -387,8 +388,19 @@ impl Serving {
             let usage = Usage {
                 free_blocks: free.free_blocks,
                 free_inodes: free.free_inodes,
+                size: volume.superblock().size(),
             };
             let _ = control::send(stream, &Event::Usage(usage));
+        }
+    }
+
+    fn on_grow(&self, bytes: u64, stream: &UnixStream) {
+        if let Some(volume) = &self.volume {
+            let event = match volume.grow(bytes) {
+                Ok(size) => Event::Grown(size),
+                Err(error) => Event::Failed(error.to_string()),
+            };
+            let _ = control::send(stream, &event);
         }
     }
 
