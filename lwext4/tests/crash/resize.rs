@@ -120,8 +120,13 @@ fn power_cuts_while_shrinking() {
         return;
     }
     let dir = Dir::new();
-    let families = [JOURNALED[0], JOURNALED[1], JOURNALED[2], JOURNALED[4]];
-    for (i, family) in families.into_iter().enumerate() {
+    // What shrinking refuses by name, at once or when inodes would be cut off.
+    let refused = ["bigalloc", "ea_inode", "encrypt", "inline_data"];
+    let families = JOURNALED
+        .iter()
+        .filter(|family| !refused.iter().any(|name| family.name.contains(name)))
+        .take(4);
+    for (i, &family) in families.enumerate() {
         let family = Family {
             size: DEVICE as u64,
             ..family
