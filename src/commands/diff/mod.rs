@@ -54,7 +54,6 @@ struct Difference {
 }
 
 /// One side of the comparison.
-#[expect(clippy::large_enum_variant, reason = "there are two of them")]
 enum Side {
     Image(Box<Reader>, Address),
     Host(PathBuf),
