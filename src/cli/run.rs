@@ -62,6 +62,22 @@ pub struct Run {
     /// Change nothing in the image.
     #[arg(short, long)]
     pub read_only: bool,
+    /// Keep what the command changes apart, and put it into the image only if the command succeeds.
+    ///
+    /// It works on an overlay over the image. If it ends with 0, everything it has changed is applied at
+    /// once; otherwise the image stays as it is, byte for byte.
+    #[arg(long)]
+    pub stage: bool,
+    /// With --stage: keep the changes in this directory, instead of in memory or $TMPDIR.
+    #[arg(long, value_name = "DIR", requires = "stage")]
+    pub scratch: Option<PathBuf>,
+    /// With --stage: as much memory as changes may take; with --scratch, what must be free there
+    /// (units K, M, G, T allowed). By default the size of the image, but no more than half of the memory.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "stage")]
+    pub scratch_size: Option<u64>,
+    /// With --stage: if the command fails, start a shell that sees what it left.
+    #[arg(long, requires = "stage")]
+    pub keep_failed: bool,
     /// The file system starts at this byte of the image (units K, M, G, T allowed).
     #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
     pub offset: Option<u64>,

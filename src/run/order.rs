@@ -1,5 +1,6 @@
 //! What `liveroot run` was told.
 
+use super::stage::Wish;
 use super::view::{Bind, View};
 use crate::cli;
 use crate::failure::{Failure, Result};
@@ -17,6 +18,10 @@ pub struct Order {
     pub view: View,
     /// The command and its arguments; not empty.
     pub command: Vec<OsString>,
+    /// Whether changes are kept apart until the command has succeeded.
+    pub stage: Option<Wish>,
+    /// Whether a shell shows what a failed command left.
+    pub keep_failed: bool,
     /// Variables to set.
     pub env: Vec<(OsString, OsString)>,
 }
@@ -57,7 +62,6 @@ impl Order {
         };
         let binds = args.bind.iter().map(|text| bind(text, args.root));
         Ok(Order {
-            settings,
             view: View {
                 mount: PathBuf::new(),
                 inside: args.root,
@@ -66,7 +70,14 @@ impl Order {
                 workdir: args.workdir.clone(),
             },
             command: args.command.clone(),
+            // Where nothing is changed nothing need be kept apart.
+            stage: (args.stage && !settings.flags.read_only).then(|| Wish {
+                scratch: args.scratch.clone(),
+                size: args.scratch_size,
+            }),
+            keep_failed: args.keep_failed,
             env: variables(&args.env)?,
+            settings,
         })
     }
 }
