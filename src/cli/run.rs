@@ -21,6 +21,11 @@ Mount options (-o): as for liveroot mount; those that matter here:
   durability=power, process, none;  commit=SECONDS;  relatime;  threads=N;  stats=FILE
   nosuid, nodev, noexec
 
+With --stage:
+  A failed command leaves the image as it was, byte for byte. A successful one's changes are one
+  transaction of the image's journal, or several if it is too small. New devices look like empty
+  files until then. Refused: changing a file of the image by only some of its several names.
+
 Exit codes:
   that of the command; 128+N if signal N ended it
   125  liveroot failed, or the image is not complete; one line on standard error says why
@@ -31,6 +36,7 @@ Examples:
   liveroot run rootfs.ext4 -- sh -c 'tar -x -C \"$LIVEROOT\" -f rootfs.tar --numeric-owner'
   liveroot run rootfs.ext4 --at /mnt -- ./setup.sh /mnt
   liveroot run rootfs.ext4 --root --resolv-conf -- apt-get install -y openssh-server
+  liveroot run rootfs.ext4 --stage --keep-failed --root -- ./setup.sh
   liveroot run rootfs.ext4 --root --bind .:/src:ro --workdir /src -- make install")]
 pub struct Run {
     /// The image file, or a block device.

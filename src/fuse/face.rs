@@ -46,6 +46,8 @@ pub struct Policy {
     /// Be asked at every open, so that immutable and append-only files refuse to be opened. Else
     /// the kernel opens by itself, and such files refuse what is written to them.
     pub asks_open: bool,
+    /// List no `trusted.` attributes: an overlay in a user namespace fails to copy files that have any.
+    pub hides_trusted: bool,
 }
 
 impl Face {

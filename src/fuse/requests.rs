@@ -486,10 +486,11 @@ impl Filesystem for Face {
         let names = self
             .node(Kind::Listxattr, ino)
             .and_then(|ino| self.volume.listxattr(ino));
+        let may_list_trusted = req.uid() == 0 && !self.policy.hides_trusted;
         let list = names.map(|names| {
             names
                 .iter()
-                .filter(|name| rules::lists_xattr(name, req.uid() == 0))
+                .filter(|name| rules::lists_xattr(name, may_list_trusted))
                 .flat_map(|name| name.iter().copied().chain([0]))
                 .collect()
         });

@@ -77,6 +77,7 @@ impl Staged {
         settings.mountpoint = staged.scratch.lower();
         settings.flags.read_only = true;
         settings.engine.read_only = true;
+        settings.hides_trusted = overlay::for_users();
         Ok(Some(staged))
     }
 

@@ -4,15 +4,14 @@
 
 use crate::import::entry::Kind;
 use crate::run::supervisor::Caller;
-use crate::run::view::by_descriptor;
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Uid, XattrFlags, fchmod, fchown, fsetxattr, fstat, makedev, openat,
-    removexattr, setxattr, unlinkat,
+    AtFlags, Gid, Mode, OFlags, Uid, XattrFlags, fchmod, fchown, fremovexattr, fsetxattr, fstat,
+    makedev, openat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::umask;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The prefix of all of them.
@@ -72,10 +71,10 @@ pub fn make(
 /// Sets what stands for a trusted attribute; `flags` are those of `setxattr(2)`.
 ///
 /// # Errors
-/// Those of `setxattr(2)`; on symbolic links and the like `EPERM`.
+/// Those of `setxattr(2)`.
 pub fn set_trusted(file: &OwnedFd, name: &[u8], value: &[u8], flags: i32) -> Result<(), Errno> {
     let flags = XattrFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::INVAL)?;
-    setxattr(by_descriptor(file.as_fd()), stand_in(name), value, flags)
+    fsetxattr(file, stand_in(name), value, flags)
 }
 
 /// Removes what stands for a trusted attribute.
@@ -83,7 +82,7 @@ pub fn set_trusted(file: &OwnedFd, name: &[u8], value: &[u8], flags: i32) -> Res
 /// # Errors
 /// Those of `removexattr(2)`.
 pub fn remove_trusted(file: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
-    removexattr(by_descriptor(file.as_fd()), stand_in(name))
+    fremovexattr(file, stand_in(name))
 }
 
 fn stand_in(name: &[u8]) -> OsString {

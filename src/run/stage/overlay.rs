@@ -20,7 +20,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 /// Whether overlays keep their own attributes among those of users: only the host's root has others.
-fn for_users() -> bool {
+pub fn for_users() -> bool {
     !geteuid().is_root()
         || crate::run::namespace::user_namespace("self")
             .is_ok_and(|(_, number)| number != crate::run::namespace::FIRST_USER_NAMESPACE)

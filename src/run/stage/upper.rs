@@ -1,6 +1,7 @@
 //! The upper directory of an overlay as a stream of changes.
 
 use super::nodes::{Meant, is_whiteout};
+use super::overlay;
 use crate::failure::Result;
 use crate::import::directory::Directory;
 use crate::import::entry::{Change, Data, Entry, Kind, Source};
@@ -20,6 +21,8 @@ pub struct Upper<'v> {
     volume: &'v Volume,
     /// Paths of whiteouts: they are links to each other.
     whiteouts: HashSet<Vec<u8>>,
+    /// Whether the overlay saw no trusted attributes in the image.
+    hid_trusted: bool,
     /// What comes next.
     then: Option<Change>,
 }
@@ -40,6 +43,7 @@ impl<'v> Upper<'v> {
             inner: Directory::new(root, false, warnings).with_all_times(),
             volume,
             whiteouts: HashSet::new(),
+            hid_trusted: overlay::for_users(),
             then: None,
         }
     }
@@ -74,6 +78,9 @@ impl<'v> Upper<'v> {
             return;
         };
         entry.attrs.crtime = attr.crtime;
+        if !self.hid_trusted {
+            return;
+        }
         let names = self.volume.listxattr(attr.ino).unwrap_or_default();
         for name in names {
             let known = |(known, _): &(Vec<u8>, Vec<u8>)| *known == name;

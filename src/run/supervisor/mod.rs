@@ -183,7 +183,11 @@ impl Answering {
                     .filter(|&size| size <= LONGEST_VALUE);
                 let value = caller.read(value, size.ok_or(NotOurs)?)?;
                 let Way::Image(door) = &self.way else {
-                    return Ok(told(nodes::set_trusted(&file, &name, &value, flags)));
+                    return Ok(told(
+                        self.resolver
+                            .reopen(&file)
+                            .and_then(|file| nodes::set_trusted(&file, &name, &value, flags)),
+                    ));
                 };
                 let ino = ino(&file)?;
                 ask(
@@ -202,7 +206,11 @@ impl Answering {
                 }
                 let (name, file) = self.trusted(&caller, file, name)?;
                 let Way::Image(door) = &self.way else {
-                    return Ok(told(nodes::remove_trusted(&file, &name)));
+                    return Ok(told(
+                        self.resolver
+                            .reopen(&file)
+                            .and_then(|file| nodes::remove_trusted(&file, &name)),
+                    ));
                 };
                 let ino = ino(&file)?;
                 ask(door, &Change::RemoveXattr { ino, name })
