@@ -331,7 +331,7 @@ impl Serving {
             access_times: settings.flags.access_times,
             // Only who is asked can refuse to open a verity file for writing.
             asks_open: settings.asks_open || has_verity(&volume),
-            hides_trusted: settings.hides_trusted,
+            trusted_stand_in: settings.trusted_stand_in,
         };
         let face = Face::new(
             volume.clone(),

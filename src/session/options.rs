@@ -80,9 +80,9 @@ pub struct Settings {
     pub source: Option<OsString>,
     /// Whether every open is a request: see [`Policy::asks_open`](crate::fuse::Policy::asks_open).
     pub asks_open: bool,
-    /// Whether `trusted.` attributes are not listed: see
-    /// [`Policy::hides_trusted`](crate::fuse::Policy::hides_trusted).
-    pub hides_trusted: bool,
+    /// How `trusted.` attributes are shown: see
+    /// [`Policy::trusted_stand_in`](crate::fuse::Policy::trusted_stand_in).
+    pub trusted_stand_in: bool,
     /// What the engine is told.
     pub engine: OpenOptions,
 }
@@ -156,7 +156,7 @@ impl Settings {
             stats: None,
             source: None,
             asks_open: false,
-            hides_trusted: false,
+            trusted_stand_in: false,
             engine: OpenOptions::default(),
         };
         let mut places = 0;

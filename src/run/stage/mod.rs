@@ -77,7 +77,7 @@ impl Staged {
         settings.mountpoint = staged.scratch.lower();
         settings.flags.read_only = true;
         settings.engine.read_only = true;
-        settings.hides_trusted = overlay::for_users();
+        settings.trusted_stand_in = overlay::for_users();
         Ok(Some(staged))
     }
 

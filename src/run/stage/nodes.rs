@@ -2,6 +2,7 @@
 //! device nodes and `trusted.` attributes. Attributes of users stand in for both, until changes are
 //! applied. The supervisor lets no command set these itself.
 
+use crate::fuse::rules;
 use crate::import::entry::Kind;
 use crate::run::supervisor::Caller;
 use rustix::fs::{
@@ -15,13 +16,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The prefix of all of them.
-pub const OURS: &[u8] = b"user.liveroot.";
+pub const OURS: &[u8] = rules::STAND_IN;
 
 /// Says that a regular file stands for a device node, and for which.
 const NODE: &[u8] = b"user.liveroot.node";
-
-/// Goes before the names of trusted attributes.
-const BEFORE_TRUSTED: &[u8] = b"user.liveroot.";
 
 /// Makes what stands for a device: an empty file, of the caller's, with its mask. `device` is in the
 /// kernel's 32-bit form. The thread's umask is changed.
@@ -86,7 +84,7 @@ pub fn remove_trusted(file: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
 }
 
 fn stand_in(name: &[u8]) -> OsString {
-    OsString::from_vec([BEFORE_TRUSTED, name].concat())
+    OsString::from_vec([OURS, name].concat())
 }
 
 /// What a file's attributes stand for.
@@ -105,7 +103,7 @@ impl Meant {
             self.node = parse(value);
             return true;
         }
-        let Some(trusted) = name.strip_prefix(BEFORE_TRUSTED) else {
+        let Some(trusted) = name.strip_prefix(OURS) else {
             return false;
         };
         self.xattrs.push((trusted.to_vec(), value.to_vec()));

@@ -78,7 +78,8 @@ impl<'v> Upper<'v> {
             return;
         };
         entry.attrs.crtime = attr.crtime;
-        if !self.hid_trusted {
+        // Others have them already, under names that stand for them.
+        if !self.hid_trusted || matches!(entry.kind, Kind::File { .. } | Kind::Directory) {
             return;
         }
         let names = self.volume.listxattr(attr.ino).unwrap_or_default();
