@@ -58,16 +58,15 @@ fn carry_out(mut order: Order, front: &mut BufReader<UnixStream>, mask: SignalMa
     // Keys of the terminal are for the command, which stays in its session. This fails only for a
     // leader of a process group, which a forked process is not.
     let _ = rustix::process::setsid();
-    let staged = match order.stage.take() {
-        Some(wish) => Staged::prepare(&wish, &mut order)?.map(Arc::new),
-        None => None,
-    };
+    if let Some(wish) = order.stage.take() {
+        order.staged = Staged::prepare(&wish, &mut order)?.map(Arc::new);
+    }
     let (server, their_server) = message::channel().map_err(|e| failed("making a socket", e))?;
     let (changes, their_changes) = message::channel().map_err(|e| failed("making a socket", e))?;
     match sys::fork().map_err(|e| failed("starting a process", e))? {
         Fork::Child => {
             drop((ours, server, changes));
-            let image = staged.as_ref().map(|staged| staged.image());
+            let image = order.staged.as_ref().map(|staged| staged.image());
             serving::run(&order.settings, image, their_server, their_changes);
             std::process::exit(0);
         }
@@ -75,7 +74,6 @@ fn carry_out(mut order: Order, front: &mut BufReader<UnixStream>, mask: SignalMa
     }
     let kept = keep(
         &order,
-        staged.as_ref(),
         front,
         entered,
         &init,
@@ -95,7 +93,6 @@ fn failed(what: &str, error: io::Error) -> Failure {
 /// Watches over command and server until both have ended.
 fn keep(
     order: &Order,
-    staged: Option<&Arc<Staged>>,
     front: &BufReader<UnixStream>,
     entered: Entered,
     init: &Init,
@@ -108,7 +105,7 @@ fn keep(
         Event::Closed(line) => return Err(Failure::reported(&line.unwrap_or_default(), 0)),
     };
     let way = entered.confined.then_some((door, device));
-    let started = start(order, staged, front, init, command, server, way);
+    let started = start(order, front, init, command, server, way);
     let watch = match started {
         Ok(watch) => watch,
         Err(failure) => {
@@ -122,7 +119,7 @@ fn keep(
     init.kill();
     let code = watch.join().unwrap_or(EXIT_RUN_FAILED);
     match closed {
-        Ok(None) => match staged {
+        Ok(None) => match &order.staged {
             Some(staged) if code == 0 => staged.apply().map(|()| code),
             _ => Ok(code),
         },
@@ -158,19 +155,22 @@ fn died(error: &io::Error) -> Failure {
 /// tells the server, when nothing of the command is left.
 fn start(
     order: &Order,
-    staged: Option<&Arc<Staged>>,
     front: &BufReader<UnixStream>,
     init: &Init,
     command: OwnedFd,
     server: &OwnedFd,
     door: Option<(Door, Device)>,
 ) -> Result<JoinHandle<u8>> {
-    let covered = staged.map(|staged| staged.cover()).transpose()?;
+    let covered = order
+        .staged
+        .as_ref()
+        .map(|staged| staged.cover())
+        .transpose()?;
     let way = door.map(|(door, device)| match covered {
         Some(device) => (Way::Scratch, device),
         None => (Way::Image(door), device),
     });
-    let covered = Covered(staged.cloned());
+    let covered = Covered(order.staged.clone());
     let placeholders = Placeholders::make(&order.view.mount, &order.view.mounted_on())?;
     sys::block_termination().map_err(|e| failed("blocking signals", e))?;
     let own = front.get_ref().try_clone();

@@ -1,6 +1,6 @@
 //! What `liveroot run` was told.
 
-use super::stage::Wish;
+use super::stage::{Staged, Wish};
 use super::view::{Bind, View};
 use crate::cli;
 use crate::failure::{Failure, Result};
@@ -8,6 +8,7 @@ use crate::session::options::{Settings, Shared, split};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything that `liveroot run` was told.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Order {
     pub command: Vec<OsString>,
     /// Whether changes are kept apart until the command has succeeded.
     pub stage: Option<Wish>,
+    /// What keeps them apart, once it has been prepared.
+    pub staged: Option<Arc<Staged>>,
     /// Whether a shell shows what a failed command left.
     pub keep_failed: bool,
     /// Variables to set.
@@ -75,6 +78,7 @@ impl Order {
                 scratch: args.scratch.clone(),
                 size: args.scratch_size,
             }),
+            staged: None,
             keep_failed: args.keep_failed,
             env: variables(&args.env)?,
             settings,
