@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An opened image.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Image {
     /// The path as the user gave it.
     pub given: PathBuf,

@@ -80,6 +80,9 @@ pub struct Settings {
     pub source: Option<OsString>,
     /// Whether every open is a request: see [`Policy::asks_open`](crate::fuse::Policy::asks_open).
     pub asks_open: bool,
+    /// How `trusted.` attributes are shown: see
+    /// [`Policy::trusted_stand_in`](crate::fuse::Policy::trusted_stand_in).
+    pub trusted_stand_in: bool,
     /// What the engine is told.
     pub engine: OpenOptions,
 }
@@ -153,6 +156,7 @@ impl Settings {
             stats: None,
             source: None,
             asks_open: false,
+            trusted_stand_in: false,
             engine: OpenOptions::default(),
         };
         let mut places = 0;
