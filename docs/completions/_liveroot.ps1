@@ -34,6 +34,9 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write what is in an image as a tar, without mounting it')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Tell what is in an image: label, size, use, features, state')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look for damage in an image, without changing it')
+            [CompletionResult]::new('resize', 'resize', [CompletionResultType]::ParameterValue, 'Make an image, and the file system in it, larger or smaller')
+            [CompletionResult]::new('shrink', 'shrink', [CompletionResultType]::ParameterValue, 'Make an image as small as what it holds')
+            [CompletionResult]::new('trim', 'trim', [CompletionResultType]::ParameterValue, 'Give an image''s free space back to the host')
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List what is in an image''s directory')
             [CompletionResult]::new('cat', 'cat', [CompletionResultType]::ParameterValue, 'Print files of an image')
             [CompletionResult]::new('stat', 'stat', [CompletionResultType]::ParameterValue, 'Tell everything about files of an image, as stat(1)')
@@ -147,12 +150,17 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('--workdir', '--workdir', [CompletionResultType]::ParameterName, 'Start in this directory. By default the current one, with --root the image''s /')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Mount options, separated by commas; see below')
             [CompletionResult]::new('--options', '--options', [CompletionResultType]::ParameterName, 'Mount options, separated by commas; see below')
+            [CompletionResult]::new('--autogrow', '--autogrow', [CompletionResultType]::ParameterName, 'Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed)')
+            [CompletionResult]::new('--scratch', '--scratch', [CompletionResultType]::ParameterName, 'With --stage: keep the changes in this directory, instead of in memory or $TMPDIR')
+            [CompletionResult]::new('--scratch-size', '--scratch-size', [CompletionResultType]::ParameterName, 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, but no more than half of the memory')
             [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The file system starts at this byte of the image (units K, M, G, T allowed)')
             [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'The file system is in this partition (MBR or GPT) of the image, counted from 1')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Run the command inside the image: its root directory is the image''s')
             [CompletionResult]::new('--resolv-conf', '--resolv-conf', [CompletionResultType]::ParameterName, 'With --root: let the command see the host''s /etc/resolv.conf')
             [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Change nothing in the image')
             [CompletionResult]::new('--read-only', '--read-only', [CompletionResultType]::ParameterName, 'Change nothing in the image')
+            [CompletionResult]::new('--stage', '--stage', [CompletionResultType]::ParameterName, 'Keep what the command changes apart, and put it into the image only if the command succeeds')
+            [CompletionResult]::new('--keep-failed', '--keep-failed', [CompletionResultType]::ParameterName, 'With --stage: if the command fails, start a shell that sees what it left')
             [CompletionResult]::new('--no-sandbox', '--no-sandbox', [CompletionResultType]::ParameterName, 'Let the process that reads the image keep its privileges; see liveroot mount')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -213,6 +221,35 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
             [CompletionResult]::new('--norecovery', '--norecovery', [CompletionResultType]::ParameterName, 'Check what is under a journal that waits for its replay')
             [CompletionResult]::new('--quick', '--quick', [CompletionResultType]::ParameterName, 'Leave out the second reader, which reads the contents of all files')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'liveroot;resize' {
+            [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The file system starts at this byte of the image (units K, M, G, T allowed)')
+            [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'The file system is in this partition (MBR or GPT) of the image, counted from 1. The partition itself stays as it is')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'liveroot;shrink' {
+            [CompletionResult]::new('--headroom', '--headroom', [CompletionResultType]::ParameterName, 'Leave so much more room than the contents need, in percent of that')
+            [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The file system starts at this byte of the image (units K, M, G, T allowed)')
+            [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'The file system is in this partition (MBR or GPT) of the image, counted from 1. The partition itself stays as it is')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'liveroot;trim' {
+            [CompletionResult]::new('--minimum', '--minimum', [CompletionResultType]::ParameterName, 'Leave shorter runs of free space as they are (units K, M, G, T allowed)')
+            [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The file system starts at this byte of the image (units K, M, G, T allowed)')
+            [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'The file system is in this partition (MBR or GPT) of the image, counted from 1')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -520,6 +557,9 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write what is in an image as a tar, without mounting it')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Tell what is in an image: label, size, use, features, state')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Look for damage in an image, without changing it')
+            [CompletionResult]::new('resize', 'resize', [CompletionResultType]::ParameterValue, 'Make an image, and the file system in it, larger or smaller')
+            [CompletionResult]::new('shrink', 'shrink', [CompletionResultType]::ParameterValue, 'Make an image as small as what it holds')
+            [CompletionResult]::new('trim', 'trim', [CompletionResultType]::ParameterValue, 'Give an image''s free space back to the host')
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List what is in an image''s directory')
             [CompletionResult]::new('cat', 'cat', [CompletionResultType]::ParameterValue, 'Print files of an image')
             [CompletionResult]::new('stat', 'stat', [CompletionResultType]::ParameterValue, 'Tell everything about files of an image, as stat(1)')
@@ -563,6 +603,15 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             break
         }
         'liveroot;help;check' {
+            break
+        }
+        'liveroot;help;resize' {
+            break
+        }
+        'liveroot;help;shrink' {
+            break
+        }
+        'liveroot;help;trim' {
             break
         }
         'liveroot;help;ls' {

@@ -82,17 +82,26 @@ _liveroot() {
             liveroot,mv)
                 cmd="liveroot__subcmd__mv"
                 ;;
+            liveroot,resize)
+                cmd="liveroot__subcmd__resize"
+                ;;
             liveroot,rm)
                 cmd="liveroot__subcmd__rm"
                 ;;
             liveroot,run)
                 cmd="liveroot__subcmd__run"
                 ;;
+            liveroot,shrink)
+                cmd="liveroot__subcmd__shrink"
+                ;;
             liveroot,stat)
                 cmd="liveroot__subcmd__stat"
                 ;;
             liveroot,tree)
                 cmd="liveroot__subcmd__tree"
+                ;;
+            liveroot,trim)
+                cmd="liveroot__subcmd__trim"
                 ;;
             liveroot,umount)
                 cmd="liveroot__subcmd__umount"
@@ -166,17 +175,26 @@ _liveroot() {
             liveroot__subcmd__help,mv)
                 cmd="liveroot__subcmd__help__subcmd__mv"
                 ;;
+            liveroot__subcmd__help,resize)
+                cmd="liveroot__subcmd__help__subcmd__resize"
+                ;;
             liveroot__subcmd__help,rm)
                 cmd="liveroot__subcmd__help__subcmd__rm"
                 ;;
             liveroot__subcmd__help,run)
                 cmd="liveroot__subcmd__help__subcmd__run"
                 ;;
+            liveroot__subcmd__help,shrink)
+                cmd="liveroot__subcmd__help__subcmd__shrink"
+                ;;
             liveroot__subcmd__help,stat)
                 cmd="liveroot__subcmd__help__subcmd__stat"
                 ;;
             liveroot__subcmd__help,tree)
                 cmd="liveroot__subcmd__help__subcmd__tree"
+                ;;
+            liveroot__subcmd__help,trim)
+                cmd="liveroot__subcmd__help__subcmd__trim"
                 ;;
             liveroot__subcmd__help,umount)
                 cmd="liveroot__subcmd__help__subcmd__umount"
@@ -188,7 +206,7 @@ _liveroot() {
 
     case "${cmd}" in
         liveroot)
-            opts="-h -V --help --version create mount umount unmount run import export info check ls cat stat du tree find cp mv rm mkdir ln chmod chown edit diff map doctor generate help"
+            opts="-h -V --help --version create mount umount unmount run import export info check resize shrink trim ls cat stat du tree find cp mv rm mkdir ln chmod chown edit diff map doctor generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -636,7 +654,7 @@ _liveroot() {
             return 0
             ;;
         liveroot__subcmd__help)
-            opts="create mount umount run import export info check ls cat stat du tree find cp mv rm mkdir ln chmod chown edit diff map doctor generate help"
+            opts="create mount umount run import export info check resize shrink trim ls cat stat du tree find cp mv rm mkdir ln chmod chown edit diff map doctor generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -957,6 +975,20 @@ _liveroot() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        liveroot__subcmd__help__subcmd__resize)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         liveroot__subcmd__help__subcmd__rm)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -985,6 +1017,20 @@ _liveroot() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        liveroot__subcmd__help__subcmd__shrink)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         liveroot__subcmd__help__subcmd__stat)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1000,6 +1046,20 @@ _liveroot() {
             return 0
             ;;
         liveroot__subcmd__help__subcmd__tree)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        liveroot__subcmd__help__subcmd__trim)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1287,6 +1347,28 @@ _liveroot() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        liveroot__subcmd__resize)
+            opts="-h -V --offset --partition --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         liveroot__subcmd__rm)
             opts="-R -r -f -d -v -h -V --recursive --force --dir --verbose --offset --partition --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1310,7 +1392,7 @@ _liveroot() {
             return 0
             ;;
         liveroot__subcmd__run)
-            opts="-o -r -h -V --root --resolv-conf --at --bind --env --workdir --options --read-only --offset --partition --no-sandbox --help --version"
+            opts="-o -r -h -V --root --resolv-conf --at --bind --env --workdir --options --read-only --autogrow --stage --scratch --scratch-size --keep-failed --offset --partition --no-sandbox --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1337,6 +1419,44 @@ _liveroot() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --autogrow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scratch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scratch-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        liveroot__subcmd__shrink)
+            opts="-h -V --headroom --offset --partition --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --headroom)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1397,6 +1517,32 @@ _liveroot() {
             fi
             case "${prev}" in
                 -L)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        liveroot__subcmd__trim)
+            opts="-h -V --minimum --offset --partition --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --minimum)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

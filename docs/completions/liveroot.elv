@@ -31,6 +31,9 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand export 'Write what is in an image as a tar, without mounting it'
             cand info 'Tell what is in an image: label, size, use, features, state'
             cand check 'Look for damage in an image, without changing it'
+            cand resize 'Make an image, and the file system in it, larger or smaller'
+            cand shrink 'Make an image as small as what it holds'
+            cand trim 'Give an image''s free space back to the host'
             cand ls 'List what is in an image''s directory'
             cand cat 'Print files of an image'
             cand stat 'Tell everything about files of an image, as stat(1)'
@@ -139,12 +142,17 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand --workdir 'Start in this directory. By default the current one, with --root the image''s /'
             cand -o 'Mount options, separated by commas; see below'
             cand --options 'Mount options, separated by commas; see below'
+            cand --autogrow 'Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed)'
+            cand --scratch 'With --stage: keep the changes in this directory, instead of in memory or $TMPDIR'
+            cand --scratch-size 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, but no more than half of the memory'
             cand --offset 'The file system starts at this byte of the image (units K, M, G, T allowed)'
             cand --partition 'The file system is in this partition (MBR or GPT) of the image, counted from 1'
             cand --root 'Run the command inside the image: its root directory is the image''s'
             cand --resolv-conf 'With --root: let the command see the host''s /etc/resolv.conf'
             cand -r 'Change nothing in the image'
             cand --read-only 'Change nothing in the image'
+            cand --stage 'Keep what the command changes apart, and put it into the image only if the command succeeds'
+            cand --keep-failed 'With --stage: if the command fails, start a shell that sees what it left'
             cand --no-sandbox 'Let the process that reads the image keep its privileges; see liveroot mount'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -201,6 +209,32 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand --json 'Print JSON'
             cand --norecovery 'Check what is under a journal that waits for its replay'
             cand --quick 'Leave out the second reader, which reads the contents of all files'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'liveroot;resize'= {
+            cand --offset 'The file system starts at this byte of the image (units K, M, G, T allowed)'
+            cand --partition 'The file system is in this partition (MBR or GPT) of the image, counted from 1. The partition itself stays as it is'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'liveroot;shrink'= {
+            cand --headroom 'Leave so much more room than the contents need, in percent of that'
+            cand --offset 'The file system starts at this byte of the image (units K, M, G, T allowed)'
+            cand --partition 'The file system is in this partition (MBR or GPT) of the image, counted from 1. The partition itself stays as it is'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'liveroot;trim'= {
+            cand --minimum 'Leave shorter runs of free space as they are (units K, M, G, T allowed)'
+            cand --offset 'The file system starts at this byte of the image (units K, M, G, T allowed)'
+            cand --partition 'The file system is in this partition (MBR or GPT) of the image, counted from 1'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -489,6 +523,9 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand export 'Write what is in an image as a tar, without mounting it'
             cand info 'Tell what is in an image: label, size, use, features, state'
             cand check 'Look for damage in an image, without changing it'
+            cand resize 'Make an image, and the file system in it, larger or smaller'
+            cand shrink 'Make an image as small as what it holds'
+            cand trim 'Give an image''s free space back to the host'
             cand ls 'List what is in an image''s directory'
             cand cat 'Print files of an image'
             cand stat 'Tell everything about files of an image, as stat(1)'
@@ -524,6 +561,12 @@ set edit:completion:arg-completer[liveroot] = {|@words|
         &'liveroot;help;info'= {
         }
         &'liveroot;help;check'= {
+        }
+        &'liveroot;help;resize'= {
+        }
+        &'liveroot;help;shrink'= {
+        }
+        &'liveroot;help;trim'= {
         }
         &'liveroot;help;ls'= {
         }
