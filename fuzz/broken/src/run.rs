@@ -6,7 +6,7 @@ use crate::device::Layered;
 use crate::mutate::{Damage, mutate};
 use crate::seeds::Seed;
 use crate::walk::{Place, walk};
-use lwext4::{Durability, FileType, OpenOptions, Volume};
+use lwext4::{CheckOptions, Durability, FileType, OpenOptions, Volume};
 use std::sync::Arc;
 
 /// Which part of the engine a run is about.
@@ -54,7 +54,7 @@ pub fn run(
 ) -> Result<Depth, Finding> {
     let mut depth = Depth::default();
     if matches!(target, Target::Walk | Target::All) {
-        depth.read = read_only(image, choices.one_in(8))?;
+        depth.read = read_only(image, choices)?;
     }
     if matches!(target, Target::Change | Target::All) {
         (depth.written, depth.closed) = writable(image, true, choices)?;
@@ -72,7 +72,8 @@ fn stray(device: &Layered) -> Result<(), Finding> {
     }
 }
 
-fn read_only(image: &Arc<Vec<u8>>, norecovery: bool) -> Result<bool, Finding> {
+fn read_only(image: &Arc<Vec<u8>>, choices: &mut Choices<'_>) -> Result<bool, Finding> {
+    let norecovery = choices.one_in(8);
     let device = Arc::new(Layered::new(image.clone(), false));
     let options = OpenOptions {
         read_only: true,
@@ -87,6 +88,11 @@ fn read_only(image: &Arc<Vec<u8>>, norecovery: bool) -> Result<bool, Finding> {
         }
         Err(_) => false,
     };
+    // The check of a whole image faces the same damage.
+    if choices.one_in(3) {
+        let options = CheckOptions { norecovery };
+        let _ = lwext4::check(device.clone(), &options, &mut |_| ());
+    }
     stray(&device)?;
     Ok(opened)
 }
@@ -148,6 +154,6 @@ fn writable(
     };
     stray(&device)?;
     // Whatever is there now was written by the engine: it must be able to face it.
-    read_only(&Arc::new(device.snapshot()), false)?;
+    read_only(&Arc::new(device.snapshot()), choices)?;
     Ok((true, closed))
 }
