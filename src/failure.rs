@@ -15,6 +15,7 @@ pub struct Failure {
     what: String,
     remedy: Option<String>,
     exit_code: u8,
+    told: bool,
 }
 
 /// What every fallible step of a command returns.
@@ -36,6 +37,7 @@ impl Failure {
             what: printable(&what.to_string()),
             remedy: None,
             exit_code: EXIT_FAILED,
+            told: false,
         }
     }
 
@@ -74,6 +76,20 @@ impl Failure {
             exit_code,
             ..Failure::new(line.trim_end())
         }
+    }
+
+    /// A failure that was printed as it happened, or needs no words: an exit code alone.
+    pub fn told(exit_code: u8) -> Failure {
+        Failure {
+            exit_code,
+            told: true,
+            ..Failure::new("")
+        }
+    }
+
+    /// Whether there is nothing more to print.
+    pub fn is_told(&self) -> bool {
+        self.told
     }
 
     /// The exit code that goes with it.

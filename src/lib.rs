@@ -2,10 +2,13 @@
 //!
 //! The engine is the crate [`lwext4`]; this crate knows about processes, FUSE and people. [`cli`]
 //! describes the command line, [`commands`] carries it out, [`session`] gets an image mounted and
-//! unmounted, [`sandbox`] takes from a daemon what it does not need, [`fuse`] translates the kernel's requests, [`doctor`] finds out which ways of working this machine allows, [`sys`] has the unsafe system calls.
+//! unmounted, [`direct`] works on an image that is not mounted, [`sandbox`] takes from a daemon what it
+//! does not need, [`fuse`] translates the kernel's requests, [`doctor`] finds out which ways of working
+//! this machine allows, [`sys`] has the unsafe system calls.
 
 pub mod cli;
 pub mod commands;
+pub mod direct;
 pub mod doctor;
 pub mod failure;
 pub mod fuse;

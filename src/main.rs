@@ -19,7 +19,9 @@ fn main() -> ExitCode {
     match commands::run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("liveroot: {failure}");
+            if !failure.is_told() {
+                eprintln!("liveroot: {failure}");
+            }
             ExitCode::from(failure.exit_code())
         }
     }

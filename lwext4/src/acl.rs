@@ -53,7 +53,7 @@ pub(crate) fn set(
         }
         _ => {
             let mut attrs = Attrs::load(h.fs(), inode)?;
-            if attrs.remove(name(index))? {
+            if attrs.remove(name(index)) {
                 attrs.store(h, inode)?;
             }
         }

@@ -79,9 +79,9 @@ pub struct SetAttr {
 pub struct NewFile {
     /// What kind of file; not [`FileType::Symlink`], which [`Volume::symlink`](crate::Volume::symlink) makes.
     pub file_type: FileType,
-    /// Permission bits (07777), the umask already applied.
+    /// Permission bits (07777).
     pub perm: u16,
-    /// The umask that was applied, for a default ACL, which replaces it. 0 when it was not applied.
+    /// Permissions that it does not get, unless the directory has a default ACL, which replaces this.
     pub umask: u16,
     /// Owner.
     pub uid: u32,

@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Owner {
     pub ino: Ino,
     pub seed: u32,
+    /// It is an encrypted directory: names are bytes of any kind.
+    pub encrypted: bool,
 }
 
 impl Owner {
@@ -28,6 +30,7 @@ impl Owner {
         Owner {
             ino,
             seed: owner_seed(geo.seed, ino, generation),
+            encrypted: false,
         }
     }
 }
@@ -70,7 +73,12 @@ impl BlockKind {
             | BlockKind::Indirect(_)
             | BlockKind::Quota(_) => Ok(()),
             BlockKind::DirLeaf(owner) => {
-                dirent::verify_leaf(bytes, geo.has_csum().then_some(owner.seed), geo.inodes)
+                let verify = if owner.encrypted {
+                    dirent::verify_opaque_leaf
+                } else {
+                    dirent::verify_leaf
+                };
+                verify(bytes, geo.has_csum().then_some(owner.seed), geo.inodes)
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
             }
             BlockKind::DirIndex(owner) => dx::verify(bytes, geo.has_csum().then_some(owner.seed))

@@ -3,6 +3,7 @@
 use crate::types::{BlockNo, GroupNo, Ino};
 use std::fmt;
 use std::io;
+use std::panic::Location;
 
 /// What every fallible operation of the engine returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,6 +51,9 @@ pub enum Error {
     /// The caller lacks a permission. The engine checks none: this is for servers that do.
     #[error("permission denied")]
     Denied,
+    /// The file or directory is encrypted, and its key is not here.
+    #[error("the file is encrypted: required key not available")]
+    NoKey,
     /// A file cannot get a name in a directory of another project.
     #[error("the directory belongs to another project")]
     OtherProject,
@@ -68,6 +72,16 @@ pub enum Error {
     /// The image uses a feature that the engine does not handle; the text names it.
     #[error("{0}")]
     Unsupported(String),
+    /// What is to become one transaction has more blocks than the journal.
+    #[error(
+        "the change has {needed} blocks that must change at once, and the journal takes {room}"
+    )]
+    TooLargeAtOnce {
+        /// Blocks of the log that it takes.
+        needed: u64,
+        /// Blocks that the log has.
+        room: u64,
+    },
     /// The bytes are not an ext4 file system.
     #[error("not an ext4 file system: {0}")]
     NotExt4(String),
@@ -99,7 +113,7 @@ pub enum Error {
 }
 
 /// A contradiction found in the image, with where it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Corrupt {
     /// What is wrong, in a few words.
     pub what: &'static str,
@@ -109,17 +123,41 @@ pub struct Corrupt {
     pub block: Option<BlockNo>,
     /// The group concerned, if one is.
     pub group: Option<GroupNo>,
+    /// Which line of the engine found it.
+    found: &'static Location<'static>,
 }
+
+/// Two are equal that say the same, whoever found them.
+impl PartialEq for Corrupt {
+    fn eq(&self, other: &Corrupt) -> bool {
+        let parts = |it: &Corrupt| (it.what, it.ino, it.block, it.group);
+        parts(self) == parts(other)
+    }
+}
+
+impl Eq for Corrupt {}
 
 impl Corrupt {
     /// A contradiction without a place yet.
+    #[track_caller]
     pub fn new(what: &'static str) -> Corrupt {
         Corrupt {
             what,
             ino: None,
             block: None,
             group: None,
+            found: Location::caller(),
         }
+    }
+
+    /// Where in the engine it was found: the file (at most 32 bytes, the end of its path) and the line.
+    pub(crate) fn place(&self) -> (&'static str, u32) {
+        const MOST: usize = 32;
+        let file = self.found.file();
+        let inside = file.rfind("src/").and_then(|at| file.get(at + 4..));
+        let file = inside.unwrap_or(file);
+        let end = file.get(file.len().saturating_sub(MOST)..);
+        (end.unwrap_or(""), self.found.line())
     }
 
     /// Names the inode.
@@ -183,8 +221,9 @@ impl Error {
     /// The error number of Linux (`errno(3)`) for this error.
     pub fn errno(&self) -> i32 {
         match self {
-            Error::NotPermitted(_) => 1, // EPERM
-            Error::NotFound => 2,        // ENOENT
+            Error::NotPermitted(_) => 1,       // EPERM
+            Error::NotFound => 2,              // ENOENT
+            Error::TooLargeAtOnce { .. } => 7, // E2BIG
             // A full host disk under a sparse image is the writer's ENOSPC (or EDQUOT).
             Error::Io { source, .. } => {
                 source
@@ -209,6 +248,7 @@ impl Error {
             Error::NoAttribute => 61,                                  // ENODATA
             Error::NotSupported(_) | Error::Unsupported(_) => 95,      // EOPNOTSUPP
             Error::NotExt4(_) | Error::CutShort { .. } => 22,          // EINVAL
+            Error::NoKey => 126,                                       // ENOKEY
             Error::NeedsRecovery | Error::Corrupt(_) => 117,           // EUCLEAN
         }
     }

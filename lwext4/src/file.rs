@@ -80,6 +80,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let data = inode.data.read();
         check_regular(&data)?;
+        data.check_key()?;
         self.read_mapped(&data, offset, buf)
     }
 
@@ -161,6 +162,7 @@ impl Fs {
     fn overwrite(&self, inode: &Inode, offset: u64, bytes: &[u8]) -> Result<bool> {
         let data = inode.data.read();
         check_regular(&data)?;
+        data.check_key()?;
         check_content_may_change(&data)?;
         let Some(end) = offset.checked_add(bytes.len() as u64) else {
             return Err(Error::FileTooBig);
@@ -203,6 +205,7 @@ impl Fs {
         mode: WriteMode,
     ) -> Result<Option<Error>> {
         check_regular(data)?;
+        data.check_key()?;
         check_content_may_change(data)?;
         let appends = offset >= data.raw.size() || *done > 0;
         if mode == WriteMode::Plain && data.raw.flags().contains(InodeFlags::APPEND) && !appends {
@@ -370,27 +373,36 @@ impl Fs {
         Ok(())
     }
 
-    /// Gives a file whose map is empty its first block: `content`, at most a block, and zeroes.
+    /// Gives a file whose map is empty all of its content: a few blocks, at most. The size is the
+    /// caller's.
     ///
     /// # Errors
-    /// [`Error::NoSpace`]: then the map is what it was.
-    pub fn write_first_block(
+    /// [`Error::NoSpace`]: then a part of the blocks may be mapped, if there is more than one.
+    pub fn write_new(
         &self,
         h: &mut Handle<'_>,
         data: &mut InodeData,
         content: &[u8],
     ) -> Result<()> {
-        let first = FileBlock(0);
-        let goal = map::goal(self, data, first)?;
-        let taken = map::take(h, data, first, 1, goal, None)?;
-        // Data first, as in `write_run`.
-        let mapped = self
-            .write_padded(taken.phys, 0, content)
-            .and_then(|()| map::insert(h, data, first, taken.phys, 1, false));
-        if mapped.is_err() {
-            taken.give_back(h)?;
+        let bits = self.geo.block_bits;
+        let blocks = self.geo.blocks_for(content.len() as u64) as u32;
+        let mut at = FileBlock(0);
+        while at.0 < blocks {
+            let goal = map::goal(self, data, at)?;
+            let taken = map::take(h, data, at, blocks - at.0, goal, None)?;
+            let rest = content.get((at.0 as usize) << bits..).unwrap_or(&[]);
+            let piece = &rest[..rest.len().min((taken.len as usize) << bits)];
+            // Data first, as in `write_run`.
+            let mapped = self
+                .write_padded(taken.phys, 0, piece)
+                .and_then(|()| map::insert(h, data, at, taken.phys, taken.len, false));
+            if let Err(error) = mapped {
+                taken.give_back(h)?;
+                return Err(error);
+            }
+            at.0 += taken.len;
         }
-        mapped
+        Ok(())
     }
 
     /// Zeroes the rest of the block that the file ends in, so that growing shows zeroes.
@@ -447,6 +459,7 @@ impl Fs {
     /// What must be done to a file's data before its size becomes `size`.
     fn cut(&self, data: &InodeData, size: u64) -> Result<()> {
         check_regular(data)?;
+        data.check_key()?;
         if size > max_size(self, data) {
             return Err(Error::FileTooBig);
         }

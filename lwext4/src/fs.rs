@@ -3,7 +3,9 @@
 
 use crate::alloc::Allocator;
 use crate::cache::{Block, BlockKind, Cache};
+use crate::damage::Damage;
 use crate::device::BlockDevice;
+use crate::dir::fold::{STRICT, UTF8_12_1};
 use crate::error::{Corrupt, Error, Result};
 use crate::inode::Inodes;
 use crate::journal::{Journal, abort};
@@ -13,7 +15,7 @@ use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
 use crate::quota::Quotas;
 use crate::types::{BlockNo, GroupNo, Ino};
-use crate::xattr::SharedBlocks;
+use crate::xattr::{SharedBlocks, SharedValues};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +49,8 @@ pub(crate) struct Geometry {
     pub hash_seed: [u32; 4],
     /// Hash of new directories (0 legacy, 1 half MD4, 2 TEA), without signedness.
     pub hash_version: u8,
+    /// Whether names that cannot be folded are forbidden in directories that fold names.
+    pub strict_names: bool,
     /// Whether hashes take names as unsigned bytes.
     pub unsigned_hash: bool,
     pub first_meta_bg: u32,
@@ -149,6 +153,12 @@ impl Geometry {
         if sb.log_groups_per_flex() > 31 {
             return bad("superblock: flex group size");
         }
+        if features.incompat.contains(Incompat::CASEFOLD) && sb.encoding() != UTF8_12_1 {
+            return Err(Error::Unsupported(format!(
+                "feature casefold with the unknown encoding {}: the image was made by a newer tool",
+                sb.encoding()
+            )));
+        }
         let room = inode_size.saturating_sub(128);
         Ok(Geometry {
             block_size,
@@ -173,6 +183,7 @@ impl Geometry {
             uuid: sb.uuid(),
             hash_seed: sb.hash_seed(),
             hash_version: sb.def_hash_version().min(2),
+            strict_names: sb.encoding_flags() & STRICT != 0,
             unsigned_hash: sb.flags() & FLAG_UNSIGNED_HASH != 0,
             first_meta_bg: sb.first_meta_bg(),
             reserved_gdt_blocks: sb.reserved_gdt_blocks(),
@@ -221,6 +232,12 @@ impl Geometry {
     pub fn group_len(&self, group: GroupNo) -> u32 {
         let left = self.blocks - self.group_start(group).0;
         left.min(u64::from(self.blocks_per_group)) as u32
+    }
+
+    /// Which cluster of its group a block is in.
+    pub fn cluster_in_group(&self, block: BlockNo) -> u64 {
+        let start = self.group_start(self.group_of(block)).0;
+        block.0.saturating_sub(start) >> self.cluster_bits
     }
 
     /// Blocks in a cluster.
@@ -276,11 +293,15 @@ pub(crate) struct Fs {
     pub alloc: Allocator,
     pub inodes: Inodes,
     pub xattrs: SharedBlocks,
+    pub values: SharedValues,
     pub orphans: Orphans,
     pub quotas: Quotas,
+    pub damage: Damage,
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,
+    /// Blocks that are freed stay unused while the file system is open: the old state still needs them.
+    pub keep_freed: bool,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
 }

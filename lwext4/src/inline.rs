@@ -142,10 +142,7 @@ fn move_file_out(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
     let mut content = vec![0; size.min(u64::from(fs.geo.block_size)) as usize];
     read(inode, 0, &mut content)?;
     clear(fs, inode)?;
-    if size == 0 {
-        return Ok(());
-    }
-    fs.write_first_block(h, inode, &content)
+    fs.write_new(h, inode, &content)
 }
 
 impl Fs {

@@ -5,6 +5,7 @@
 
 use crate::attr::Attr;
 use crate::cache::{BlockKind, Owner};
+use crate::dir;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inline::is_inline;
@@ -89,7 +90,24 @@ impl DerefMut for InodeData {
 impl InodeData {
     /// What the checksums of the inode's blocks start with.
     pub fn owner(&self, fs: &Fs) -> Owner {
-        Owner::new(&fs.geo, self.ino, self.raw.generation())
+        Owner {
+            encrypted: self.is_encrypted(),
+            ..Owner::new(&fs.geo, self.ino, self.raw.generation())
+        }
+    }
+
+    /// Whether names or data are encrypted. Nobody here has the key.
+    pub fn is_encrypted(&self) -> bool {
+        self.raw.flags().contains(InodeFlags::ENCRYPT)
+    }
+
+    /// Fails for what needs the key of an encrypted file or directory.
+    pub fn check_key(&self) -> Result<()> {
+        if self.is_encrypted() {
+            Err(Error::NoKey)
+        } else {
+            Ok(())
+        }
     }
 
     /// Adds to (or takes from) the blocks the inode accounts for, in file-system blocks.
@@ -144,7 +162,12 @@ impl InodeData {
             nlink: self.nlink(),
             uid: raw.uid(),
             gid: raw.gid(),
-            size: raw.size(),
+            size: if file_type == FileType::Symlink && self.is_encrypted() {
+                // Of what readlink shows for it; two bytes are its length.
+                dir::shown_len(raw.size().saturating_sub(2) as usize) as u64
+            } else {
+                raw.size()
+            },
             sectors: raw.sectors(fs.geo.block_size) + inside,
             device,
             atime: raw.atime(),
@@ -410,10 +433,14 @@ impl Fs {
             | InodeFlags::NOTAIL
             | InodeFlags::DIRSYNC
             | InodeFlags::PROJINHERIT
+            | InodeFlags::CASEFOLD
             | InodeFlags::JOURNAL_DATA;
         let mut flags = parent.flags() & inherit;
         if !is_dir {
-            flags -= InodeFlags::DIRSYNC | InodeFlags::TOPDIR | InodeFlags::PROJINHERIT;
+            flags -= InodeFlags::DIRSYNC
+                | InodeFlags::TOPDIR
+                | InodeFlags::PROJINHERIT
+                | InodeFlags::CASEFOLD;
             if !is_regular {
                 flags &= InodeFlags::NODUMP | InodeFlags::NOATIME;
             }

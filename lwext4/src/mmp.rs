@@ -14,6 +14,7 @@ use crate::ondisk::superblock::Superblock;
 use crate::types::{BlockNo, Timestamp};
 use parking_lot::{Condvar, Mutex};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -238,6 +239,7 @@ impl Shared {
                         Err(error) => error,
                     };
                     if let Some(fs) = self.volume.get().and_then(Weak::upgrade) {
+                        fs.damage.lost.store(true, Ordering::Release);
                         abort(&fs, &error);
                     }
                     return false;

@@ -2,6 +2,7 @@
 
 use crate::alloc::Allocator;
 use crate::cache::Cache;
+use crate::damage::Damage;
 use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::{Fs, Geometry};
@@ -13,14 +14,14 @@ use crate::journal::recovery::recover;
 use crate::journal::{Journal, commit, commit_loop, write_home};
 use crate::map;
 use crate::mmp::{self, Claim};
-use crate::ondisk::features::{Compat, Features, Incompat, RoCompat, Support};
+use crate::ondisk::features::{Compat, Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{self, STATE_ERROR, STATE_VALID, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
 use crate::quota::Quotas;
 use crate::types::{FileBlock, Ino, Timestamp, TxnId};
 use crate::volume::Volume;
-use crate::xattr::SharedBlocks;
+use crate::xattr::{SharedBlocks, SharedValues};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -30,7 +31,7 @@ use std::sync::atomic::AtomicBool;
 const MAX_BLOCKS: u32 = 4096;
 
 /// Reads and checks the superblock.
-fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geometry)> {
+pub(crate) fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geometry)> {
     if dev.size() < superblock::OFFSET + superblock::SIZE as u64 {
         return Err(Error::NotExt4(format!("only {} bytes long", dev.size())));
     }
@@ -57,34 +58,21 @@ fn read_superblock(dev: &dyn BlockDevice) -> Result<(Superblock, Geometry)> {
 
 /// Fails when a feature is refused, or allows reading only and writing is wanted.
 fn check_features(features: &Features, read_only: bool) -> Result<()> {
-    for feature in features.known() {
-        match feature.support {
-            Support::ReadWrite => {}
-            Support::ReadOnly(_) if read_only => {}
-            Support::ReadOnly(why) => {
-                return Err(Error::Unsupported(format!(
-                    "feature {} allows reading only ({why}): open it read-only",
-                    feature.name
-                )));
-            }
-            Support::Refused(why) => {
-                return Err(Error::Unsupported(format!(
-                    "feature {} is not supported: {why}",
-                    feature.name
-                )));
-            }
-        }
+    let mut obstacles = features.obstacles().into_iter();
+    match obstacles.find(|obstacle| !(obstacle.readable && read_only)) {
+        Some(obstacle) => Err(Error::Unsupported(obstacle.text)),
+        None => Ok(()),
     }
-    for name in features.names() {
-        let unknown =
-            name.starts_with("FEATURE_I") || (name.starts_with("FEATURE_R") && !read_only);
-        if unknown {
-            return Err(Error::Unsupported(format!(
-                "unknown feature {name}: the image was made by a newer tool"
-            )));
-        }
+}
+
+/// Writes a superblock with a record of errors to its place.
+fn keep_record(dev: &dyn BlockDevice, sb: &mut Superblock, geo: &Geometry) -> Result<()> {
+    if geo.has_csum() {
+        sb.seal();
     }
-    Ok(())
+    dev.write_at(sb.as_bytes(), superblock::OFFSET)
+        .and_then(|()| dev.flush())
+        .map_err(|e| Error::io("writing the superblock", e))
 }
 
 fn new_fs(
@@ -105,10 +93,13 @@ fn new_fs(
         inodes: Inodes::new(),
         orphans: Orphans::default(),
         quotas: Quotas::default(),
+        damage: Damage::default(),
         xattrs: SharedBlocks::default(),
+        values: SharedValues::default(),
         renames: Mutex::new(()),
         sb: Mutex::new(sb),
         aborted: AtomicBool::new(false),
+        keep_freed: false,
         dev,
         options,
         geo,
@@ -151,6 +142,17 @@ pub(crate) fn open_journal(
     }
     JournalFile::new(dev.clone(), sb, runs).map(Arc::new)
 }
+
+/// What a volume is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Nobody else writes the image.
+    Own,
+    /// A part of a [`Stage`](crate::Stage), which has the claim on the image: blocks that are freed are not
+    /// used again while the volume is open.
+    Stage,
+}
+
 impl Volume {
     /// Opens the file system on `device`. A journal that a crash left behind is replayed first; on a
     /// volume opened read-only, in memory.
@@ -158,6 +160,16 @@ impl Volume {
     /// # Errors
     /// [`Error::NotExt4`]; [`Error::Unsupported`] names the feature; [`Error::Corrupt`].
     pub fn open(device: Arc<dyn BlockDevice>, options: OpenOptions) -> Result<Volume> {
+        Volume::open_as(device, options, Purpose::Own)
+    }
+
+    /// [`Volume::open`] for a purpose.
+    pub(crate) fn open_as(
+        device: Arc<dyn BlockDevice>,
+        options: OpenOptions,
+        purpose: Purpose,
+    ) -> Result<Volume> {
+        let staged = purpose == Purpose::Stage;
         if options.norecovery && !options.read_only {
             return Err(Error::InvalidArgument("norecovery is for reading only"));
         }
@@ -165,7 +177,9 @@ impl Volume {
         let (mut sb, mut geo) = read_superblock(&*dev)?;
         check_features(&geo.features, options.read_only)?;
         // Before anything is written.
-        let claim = if options.read_only {
+        let claim = if staged {
+            None
+        } else if options.read_only {
             mmp::warn_reader(&dev, &sb, &geo);
             None
         } else {
@@ -173,7 +187,10 @@ impl Volume {
         };
         let mut log = None;
         let recovered = geo.features.incompat.contains(Incompat::RECOVER);
-        if geo.features.compat.contains(Compat::HAS_JOURNAL) && !options.norecovery {
+        // What a journal elsewhere holds matters only to who writes, or if it must be replayed.
+        let elsewhere = sb.journal_inum() == 0 && sb.journal_dev() != 0;
+        let needless = options.norecovery || (elsewhere && options.read_only && !recovered);
+        if geo.features.compat.contains(Compat::HAS_JOURNAL) && !needless {
             let file = open_journal(&dev, &sb, &geo)?;
             let recovery = recover(&file)?;
             if !recovery.is_clean() && !recovered {
@@ -191,7 +208,15 @@ impl Volume {
                 } else {
                     recovery.write_home()?;
                 }
+                let before = sb;
                 (sb, geo) = read_superblock(&*dev)?;
+                if before.error_count() > sb.error_count() {
+                    // Recorded after the last commit: the journal had an older superblock.
+                    sb.copy_errors(&before);
+                    if !options.read_only {
+                        keep_record(&*dev, &mut sb, &geo)?;
+                    }
+                }
             }
             if !options.read_only && options.durability != Durability::None {
                 let opened = Log::open(file)?;
@@ -217,7 +242,10 @@ impl Volume {
                 )));
             }
         }
-        let fs = Arc::new(new_fs(dev, options, sb, geo, log));
+        let fs = Arc::new(Fs {
+            keep_freed: staged,
+            ..new_fs(dev, options, sb, geo, log)
+        });
         if let Some(claim) = &claim {
             claim.guard(&fs);
         }
@@ -269,7 +297,7 @@ impl Volume {
             .map_err(|e| Error::io("starting the commit thread", e))?;
         self.committer = Some(committer);
         for ino in orphans {
-            self.fs.evict(ino)?;
+            self.fs.witness(self.fs.evict(ino))?;
         }
         Ok(self)
     }
@@ -286,7 +314,7 @@ impl Volume {
         }
         let mut result = Ok(());
         for ino in fs.orphans.all() {
-            if let Err(error) = fs.evict(ino) {
+            if let Err(error) = fs.witness(fs.evict(ino)) {
                 result = result.and(Err(error));
             }
         }

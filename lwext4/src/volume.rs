@@ -34,17 +34,23 @@ impl Volume {
         self.fs.sb.lock().clone()
     }
 
+    /// How often an operation found that the image contradicts itself, since it was opened, and recorded
+    /// that in the superblock. A volume opened read-only records nothing.
+    pub fn errors_recorded(&self) -> u32 {
+        self.fs.damage.recorded()
+    }
+
     /// The inode behind a name. Takes a hold.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotADirectory`], [`Error::NameTooLong`].
     pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Entry> {
-        self.fs.lookup(parent, name)
+        self.fs.witness(self.fs.lookup(parent, name))
     }
 
     /// Gives back `count` holds on an inode. One without a name that nobody holds is deleted.
     pub fn forget(&self, ino: Ino, count: u64) {
-        if let Err(error) = self.fs.forget(ino, count) {
+        if let Err(error) = self.fs.witness(self.fs.forget(ino, count)) {
             // The inode stays on the orphan list: it is deleted at close, or by who opens next.
             log::warn!("deleting inode {ino}: {error}");
         }
@@ -52,7 +58,7 @@ impl Volume {
 
     /// The attributes of an inode.
     pub fn getattr(&self, ino: Ino) -> Result<Attr> {
-        self.fs.getattr(ino)
+        self.fs.witness(self.fs.getattr(ino))
     }
 
     /// Changes attributes: what they are then.
@@ -60,7 +66,7 @@ impl Volume {
     /// # Errors
     /// [`Error::NotPermitted`] for immutable and append-only files, [`Error::FileTooBig`].
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
-        self.fs.setattr(ino, set)
+        self.fs.witness(self.fs.setattr(ino, set))
     }
 
     /// Sets an inode's flags (`FS_IOC_SETFLAGS`, chattr(1)), given as [`Attr::flags`] shows them. Flags
@@ -68,9 +74,10 @@ impl Volume {
     ///
     /// # Errors
     /// [`Error::NotSupported`] for flags that ext4 does not have, or not for this type of file, and
-    /// for changing [how a file maps its blocks](crate::ondisk::inode::InodeFlags::EXTENTS).
+    /// for changing [how a file maps its blocks](crate::ondisk::inode::InodeFlags::EXTENTS);
+    /// [`Error::NotEmpty`] for the flag casefold of a directory with entries.
     pub fn set_flags(&self, ino: Ino, flags: u32) -> Result<()> {
-        self.fs.set_flags(ino, flags)
+        self.fs.witness(self.fs.set_flags(ino, flags))
     }
 
     /// Puts an inode into a project (`FS_IOC_FSSETXATTR`).
@@ -79,14 +86,14 @@ impl Volume {
     /// [`Error::NotSupported`] unless the image has the feature `project`, or it is the inode's project
     /// already.
     pub fn set_project(&self, ino: Ino, project: u32) -> Result<()> {
-        self.fs.set_project(ino, project)
+        self.fs.witness(self.fs.set_project(ino, project))
     }
 
     /// Notes that a file was read at `now`, as the mount option relatime does it: only if the access
     /// time is not younger than the last change, or a day old. Nothing happens on a read-only volume,
     /// and for inodes whose flags say so.
     pub fn accessed(&self, ino: Ino, now: Timestamp) -> Result<()> {
-        self.fs.accessed(ino, now)
+        self.fs.witness(self.fs.accessed(ino, now))
     }
 
     /// Sets the file system's label: at most 16 bytes, the first NUL ends it.
@@ -94,7 +101,7 @@ impl Volume {
     /// # Errors
     /// [`Error::InvalidArgument`] for a longer one.
     pub fn set_label(&self, label: &[u8]) -> Result<()> {
-        self.fs.set_label(label)
+        self.fs.witness(self.fs.set_label(label))
     }
 
     /// Makes a file of any type but symlink. Takes a hold. See `mknod(2)`, `mkdir(2)`.
@@ -102,7 +109,7 @@ impl Volume {
     /// # Errors
     /// [`Error::Exists`], [`Error::NotADirectory`], [`Error::TooManyLinks`], [`Error::NameTooLong`].
     pub fn create(&self, parent: Ino, name: &[u8], new: &NewFile) -> Result<Entry> {
-        self.fs.create(parent, name, new)
+        self.fs.witness(self.fs.create(parent, name, new))
     }
 
     /// Makes a symbolic link. Takes a hold. See `symlink(2)`.
@@ -117,12 +124,13 @@ impl Volume {
         uid: u32,
         gid: u32,
     ) -> Result<Entry> {
-        self.fs.symlink(parent, name, target, uid, gid)
+        self.fs
+            .witness(self.fs.symlink(parent, name, target, uid, gid))
     }
 
     /// The target of a symbolic link.
     pub fn readlink(&self, ino: Ino) -> Result<Vec<u8>> {
-        self.fs.readlink(ino)
+        self.fs.witness(self.fs.readlink(ino))
     }
 
     /// Gives a file one more name. Takes a hold. See `link(2)`.
@@ -130,7 +138,7 @@ impl Volume {
     /// # Errors
     /// [`Error::Exists`], [`Error::TooManyLinks`], [`Error::NotPermitted`] for directories.
     pub fn link(&self, ino: Ino, parent: Ino, name: &[u8]) -> Result<Entry> {
-        self.fs.link(ino, parent, name)
+        self.fs.witness(self.fs.link(ino, parent, name))
     }
 
     /// Removes a name of anything but a directory. See `unlink(2)`.
@@ -138,7 +146,7 @@ impl Volume {
     /// # Errors
     /// [`Error::NotFound`], [`Error::IsADirectory`], [`Error::NotPermitted`].
     pub fn unlink(&self, parent: Ino, name: &[u8]) -> Result<()> {
-        self.fs.unlink(parent, name)
+        self.fs.witness(self.fs.unlink(parent, name))
     }
 
     /// Removes an empty directory. See `rmdir(2)`.
@@ -146,7 +154,7 @@ impl Volume {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotADirectory`], [`Error::NotEmpty`], [`Error::NotPermitted`].
     pub fn rmdir(&self, parent: Ino, name: &[u8]) -> Result<()> {
-        self.fs.rmdir(parent, name)
+        self.fs.witness(self.fs.rmdir(parent, name))
     }
 
     /// Moves an entry. See `renameat2(2)`.
@@ -161,17 +169,18 @@ impl Volume {
         new_name: &[u8],
         mode: RenameMode,
     ) -> Result<()> {
-        self.fs.rename(from, name, to, new_name, mode)
+        self.fs
+            .witness(self.fs.rename(from, name, to, new_name, mode))
     }
 
     /// Reads up to `buf.len()` bytes from byte `offset`: how many; fewer only at the end.
     pub fn read(&self, ino: Ino, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        self.fs.read_file(ino, offset, buf)
+        self.fs.witness(self.fs.read_file(ino, offset, buf))
     }
 
     /// Writes `data` at byte `offset`: how many bytes, fewer only when the image is full.
     pub fn write(&self, ino: Ino, offset: u64, data: &[u8], mode: WriteMode) -> Result<usize> {
-        self.fs.write_file(ino, offset, data, mode)
+        self.fs.witness(self.fs.write_file(ino, offset, data, mode))
     }
 
     /// Allocates space, punches holes, zeroes ranges. See `fallocate(2)`. `times`: who keeps them, as with
@@ -184,18 +193,18 @@ impl Volume {
         mode: FallocateMode,
         times: WriteMode,
     ) -> Result<()> {
-        self.fs
-            .fallocate(ino, offset..offset.saturating_add(len), mode, times)
+        let range = offset..offset.saturating_add(len);
+        self.fs.witness(self.fs.fallocate(ino, range, mode, times))
     }
 
     /// Where data is, at or behind `offset` (`SEEK_DATA`); `None` for ENXIO.
     pub fn seek_data(&self, ino: Ino, offset: u64) -> Result<Option<u64>> {
-        self.fs.seek_data(ino, offset)
+        self.fs.witness(self.fs.seek_data(ino, offset))
     }
 
     /// Where a hole is, at or behind `offset` (`SEEK_HOLE`); `None` for ENXIO.
     pub fn seek_hole(&self, ino: Ino, offset: u64) -> Result<Option<u64>> {
-        self.fs.seek_hole(ino, offset)
+        self.fs.witness(self.fs.seek_hole(ino, offset))
     }
 
     /// Entries of a directory from position `from` on (0: the start), `.` and `..` included, until
@@ -207,7 +216,7 @@ impl Volume {
         from: u64,
         each: &mut dyn FnMut(DirEntry<'_>) -> bool,
     ) -> Result<()> {
-        self.fs.read_dir(ino, from, each)
+        self.fs.witness(self.fs.read_dir(ino, from, each))
     }
 
     /// [`Self::read_dir`] with attributes. Takes a hold for each entry that is taken with attributes;
@@ -218,7 +227,7 @@ impl Volume {
         from: u64,
         each: &mut dyn FnMut(DirEntry<'_>, Option<Attr>) -> bool,
     ) -> Result<()> {
-        self.fs.read_dir_plus(ino, from, each)
+        self.fs.witness(self.fs.read_dir_plus(ino, from, each))
     }
 
     /// The value of an extended attribute, by its full name (`user.x`). ACLs are in the kernel's form.
@@ -226,9 +235,11 @@ impl Volume {
     /// # Errors
     /// [`Error::NoAttribute`], [`Error::NotSupported`] for an unknown prefix.
     pub fn getxattr(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>> {
-        let inode = self.fs.inode(ino)?;
-        let data = inode.data.read();
-        xattr::get(&self.fs, &data, name)
+        let value = self.fs.inode(ino).and_then(|inode| {
+            let data = inode.data.read();
+            xattr::get(&self.fs, &data, name)
+        });
+        self.fs.witness(value)
     }
 
     /// Sets an extended attribute.
@@ -237,14 +248,16 @@ impl Volume {
     /// [`Error::Exists`], [`Error::NoAttribute`] as `mode` says; [`Error::NoSpace`] when the value does
     /// not fit the inode and a block.
     pub fn setxattr(&self, ino: Ino, name: &[u8], value: &[u8], mode: SetXattrMode) -> Result<()> {
-        self.fs.setxattr(ino, name, value, mode)
+        self.fs.witness(self.fs.setxattr(ino, name, value, mode))
     }
 
     /// The full names of all extended attributes.
     pub fn listxattr(&self, ino: Ino) -> Result<Vec<Vec<u8>>> {
-        let inode = self.fs.inode(ino)?;
-        let data = inode.data.read();
-        xattr::list(&self.fs, &data)
+        let names = self.fs.inode(ino).and_then(|inode| {
+            let data = inode.data.read();
+            xattr::list(&self.fs, &data)
+        });
+        self.fs.witness(names)
     }
 
     /// Removes an extended attribute.
@@ -252,7 +265,7 @@ impl Volume {
     /// # Errors
     /// [`Error::NoAttribute`].
     pub fn removexattr(&self, ino: Ino, name: &[u8]) -> Result<()> {
-        self.fs.removexattr(ino, name)
+        self.fs.witness(self.fs.removexattr(ino, name))
     }
 
     /// Sizes and counts of the whole file system.

@@ -1,22 +1,58 @@
 //! The command line: one struct a subcommand, one file each.
 
+mod cat;
 mod check;
+mod chmod;
+mod chown;
+mod cp;
 mod create;
+mod diff;
 mod doctor;
+mod du;
+mod edit;
+mod find;
 mod generate;
 mod info;
+mod ln;
+mod ls;
+mod map;
+mod mkdir;
 mod mount;
 mod mount_helper;
+mod mv;
+mod place;
+mod rm;
+mod stat;
+mod target;
+mod tree;
 mod umount;
 mod values;
 
+pub use cat::Cat;
 pub use check::Check;
+pub use chmod::Chmod;
+pub use chown::Chown;
+pub use cp::{Cp, Kept};
 pub use create::Create;
+pub use diff::Diff;
 pub use doctor::Doctor;
+pub use du::Du;
+pub use edit::Edit;
+pub use find::Find;
 pub use generate::Generate;
 pub use info::Info;
+pub use ln::Ln;
+pub use ls::Ls;
+pub use map::Map;
+pub use mkdir::Mkdir;
 pub use mount::Mount;
 pub use mount_helper::as_subcommand;
+pub use mv::Mv;
+pub use place::PlaceArgs;
+pub use rm::Rm;
+pub use stat::Stat;
+pub use target::TargetArgs;
+pub use tree::Tree;
 pub use umount::Umount;
 pub use values::{parse_size, parse_uuid};
 
@@ -90,6 +126,45 @@ pub enum Command {
     /// independent reader reads all files a second time, and both must see the same. With quota,
     /// the usage that is recorded must be what was found.
     Check(Check),
+    /// List what is in an image's directory.
+    ///
+    /// The image need not be mounted. As ls(1); users and groups have the names that the image gives them.
+    Ls(Ls),
+    /// Print files of an image.
+    Cat(Cat),
+    /// Tell everything about files of an image, as stat(1).
+    Stat(Stat),
+    /// Count the space that directories of an image take, as du(1).
+    Du(Du),
+    /// Draw an image's directories as a tree.
+    Tree(Tree),
+    /// Find files of an image, as find(1).
+    Find(Find),
+    /// Copy files into an image, out of it, or between images.
+    ///
+    /// As cp(1), with IMAGE:/path for files in an image, which need not be mounted.
+    Cp(Cp),
+    /// Move and rename files in an image, in one transaction.
+    Mv(Mv),
+    /// Delete files of an image, in one transaction.
+    Rm(Rm),
+    /// Make directories in an image, in one transaction.
+    Mkdir(Mkdir),
+    /// Make links in an image, in one transaction.
+    Ln(Ln),
+    /// Change modes of files in an image, in one transaction.
+    Chmod(Chmod),
+    /// Change owners of files in an image, in one transaction.
+    Chown(Chown),
+    /// Edit a file of an image with your editor, in one transaction.
+    Edit(Edit),
+    /// Tell how two images, or directories of them, differ.
+    ///
+    /// What was added, removed and changed, with a unified diff of text. One side may be a directory of the
+    /// host.
+    Diff(Diff),
+    /// Draw where things are in an image: groups, metadata, files by size, fragmentation, free space.
+    Map(Map),
     /// Tell which ways of working this machine allows, and what would allow more.
     ///
     /// Looks at /dev/fuse, fusermount3, /etc/fuse.conf, subordinate ids, user namespaces and the

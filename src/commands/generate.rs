@@ -4,7 +4,11 @@ use crate::cli::{self, Cli};
 use crate::failure::{Failure, Result};
 use clap::{CommandFactory, ValueEnum};
 use clap_complete::Shell;
-use clap_mangen::{Man, roff::Roff};
+use clap_mangen::{
+    Man,
+    roff::{Roff, bold},
+};
+use lwext4::ondisk::features::{APART, Feature, Support, TABLE};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -48,9 +52,54 @@ fn write_pages(directory: &Path) -> io::Result<()> {
             .or(command.get_after_help())
             .map(ToString::to_string);
         page.write_all(roff(&notes.unwrap_or_default()).to_roff().as_bytes())?;
+        if name == "liveroot-mount" {
+            page.write_all(features().to_roff().as_bytes())?;
+        }
         fs::write(directory.join(format!("{name}.1")), page)?;
     }
     Ok(())
+}
+
+/// How far the engine goes with each feature of ext4: from its table.
+fn features() -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", ["FEATURES OF EXT4"]);
+    let mut list = |heading: &str, rows: Vec<String>| {
+        roff.control("TP", []);
+        roff.text([bold(heading)]);
+        roff.text([rows.join("; ").into()]);
+    };
+    let named = |feature: &Feature, why: &str| match why {
+        "" => feature.name.to_owned(),
+        why => format!("{} ({why})", feature.name),
+    };
+    let rows = |wanted: fn(Support) -> Option<&'static str>| -> Vec<String> {
+        let found = TABLE
+            .iter()
+            .filter_map(|row| Some((row, wanted(row.support)?)));
+        found.map(|(row, why)| named(row, why)).collect()
+    };
+    list(
+        "read and written",
+        rows(|support| (support == Support::ReadWrite).then_some("")),
+    );
+    let apart = APART.iter().filter_map(|(one, other, why)| {
+        let name = |bit| TABLE.iter().find(|row| row.bit == bit).map(|row| row.name);
+        Some(format!("{} with {} ({why})", name(*one)?, name(*other)?))
+    });
+    let read = rows(|support| match support {
+        Support::ReadOnly(why) => Some(why),
+        _ => None,
+    });
+    list("only read", read.into_iter().chain(apart).collect());
+    list(
+        "refused",
+        rows(|support| match support {
+            Support::Refused(why) => Some(why),
+            _ => None,
+        }),
+    );
+    roff
 }
 
 /// What help prints below the options: each line that ends with a colon and is not indented heads a
@@ -69,4 +118,19 @@ fn roff(notes: &str) -> Roff {
         }
     }
     roff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_feature() {
+        let page = features().to_roff();
+        for row in TABLE {
+            let name = row.name.replace('-', "\\-");
+            assert!(page.contains(&name), "{name} in {page}");
+        }
+        assert!(page.contains(".SH \"FEATURES OF EXT4\""), "{page}");
+    }
 }

@@ -6,7 +6,7 @@ use crate::session::control::{self, Event, Request};
 use crate::session::image::{self, Image, human_size};
 use crate::session::options::Place;
 use crate::sys::Access;
-use lwext4::ondisk::features::{Incompat, RoCompat, Support};
+use lwext4::ondisk::features::{Feature, Incompat, Obstacle, RoCompat, Support};
 use lwext4::ondisk::superblock::{MAGIC, OFFSET, SIZE, STATE_ERROR, STATE_VALID, Superblock};
 use lwext4::{BlockDevice, Error};
 use serde::Serialize;
@@ -54,13 +54,54 @@ struct Report {
     free_inodes: u64,
     inode_size: u16,
     features: Vec<String>,
-    /// Features that keep liveroot from writing or opening the image, and why.
+    /// How far liveroot goes with the image: `read-write`, `read-only` or `refused`.
+    support: &'static str,
+    /// What keeps liveroot from writing or opening the image, and why.
     obstacles: Vec<String>,
+    /// The known ones among the features, and how far liveroot goes with each.
+    feature_support: Vec<FeatureSupport>,
     created: u64,
     last_mounted: u64,
     last_mounted_on: String,
     last_written: u64,
     mount_count: u16,
+}
+
+/// One row of the table of features.
+#[derive(Serialize)]
+struct FeatureSupport {
+    name: &'static str,
+    support: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+}
+
+impl FeatureSupport {
+    fn of(feature: &'static Feature) -> FeatureSupport {
+        let (support, why) = match feature.support {
+            Support::ReadWrite => (READ_WRITE, None),
+            Support::ReadOnly(why) => (READ_ONLY, Some(why)),
+            Support::Refused(why) => (REFUSED, Some(why)),
+        };
+        FeatureSupport {
+            name: feature.name,
+            support,
+            why,
+        }
+    }
+}
+
+const READ_WRITE: &str = "read-write";
+const READ_ONLY: &str = "read-only";
+const REFUSED: &str = "refused";
+
+/// How far liveroot goes with an image.
+fn support(obstacles: &[Obstacle]) -> &'static str {
+    match obstacles.iter().map(|obstacle| obstacle.readable).min() {
+        None => READ_WRITE,
+        Some(true) => READ_ONLY,
+        Some(false) => REFUSED,
+    }
 }
 
 #[derive(Serialize)]
@@ -103,6 +144,7 @@ impl Report {
         });
         let bytes = |blocks: u64| blocks.saturating_mul(u64::from(block_size));
         let features = sb.features();
+        let obstacles = features.obstacles();
         Ok(Report {
             image: image.path.clone(),
             label: printable(&String::from_utf8_lossy(sb.label())),
@@ -120,7 +162,12 @@ impl Report {
             free_inodes,
             inode_size: sb.inode_size(),
             features: features.names(),
-            obstacles: obstacles(&sb),
+            support: support(&obstacles),
+            obstacles: obstacles
+                .into_iter()
+                .map(|obstacle| obstacle.text)
+                .collect(),
+            feature_support: features.known().map(FeatureSupport::of).collect(),
             created: time(sb.mkfs_time(), sb.mkfs_time_hi()),
             last_mounted: time(sb.mtime(), sb.mtime_hi()),
             last_mounted_on: printable(&String::from_utf8_lossy(sb.last_mounted())),
@@ -174,6 +221,7 @@ impl Report {
                 ),
             ),
             ("Features", self.features.join(" ")),
+            ("Support", self.support.to_owned()),
         ]);
         rows.extend(self.obstacles.iter().map(|why| ("Obstacle", why.clone())));
         rows.extend([
@@ -223,23 +271,6 @@ fn state(sb: &Superblock, device_size: u64, block_size: u32, mounted: bool) -> S
     } else {
         "clean".to_owned()
     }
-}
-
-fn obstacles(sb: &Superblock) -> Vec<String> {
-    let features = sb.features();
-    let known = features
-        .known()
-        .filter_map(|feature| match feature.support {
-            Support::ReadWrite => None,
-            Support::ReadOnly(why) => Some(format!("{}: only readable: {why}", feature.name)),
-            Support::Refused(why) => Some(format!("{}: {why}", feature.name)),
-        });
-    let names = features.names();
-    let unknown = names
-        .iter()
-        .filter(|name| name.starts_with("FEATURE_I") || name.starts_with("FEATURE_R"))
-        .map(|name| format!("{name}: made by a newer tool"));
-    known.chain(unknown).collect()
 }
 
 fn or_none(text: &str) -> String {

@@ -7,7 +7,7 @@ use super::processes::Processes;
 use super::rules::{self, Setuid};
 use super::translate::{FOREVER, can_be_child, errno, generation_to_kernel};
 use super::translate::{ino_from_kernel, ino_to_kernel, no_such_file};
-use super::{Counters, Kind, Losses};
+use super::{Counters, Kind, Losses, folding};
 use fuser::{Errno, FileAttr, Generation, INodeNo, Notifier, ReplyAttr, ReplyEmpty, ReplyEntry};
 use fuser::{ReplyWrite, ReplyXattr};
 use lwext4::{Attr, Entry, Error, FileType, Ino, SetAttr, Timestamp, Volume, WriteMode};
@@ -34,6 +34,8 @@ pub struct Face {
     pub(super) makers: Makers,
     pub(super) processes: Arc<dyn Processes>,
     pub(super) block_size: u32,
+    /// Directories may fold names.
+    pub(super) may_fold: bool,
 }
 
 /// What a mount is asked to do beyond what it must.
@@ -58,6 +60,7 @@ impl Face {
         processes: Arc<dyn Processes>,
     ) -> Face {
         let block_size = volume.statfs().block_size;
+        let may_fold = folding::may_fold(&volume);
         Face {
             volume,
             counters,
@@ -68,6 +71,7 @@ impl Face {
             makers: Makers::default(),
             processes,
             block_size,
+            may_fold,
         }
     }
 
@@ -91,11 +95,11 @@ impl Face {
         ino_from_kernel(node).ok_or(Error::NotFound)
     }
 
-    /// Answers with the inode behind a name.
-    pub(super) fn entry(&self, reply: ReplyEntry, result: Result<Entry, Error>) {
+    /// Answers with the inode behind a name of directory `dir`.
+    pub(super) fn entry(&self, reply: ReplyEntry, dir: INodeNo, result: Result<Entry, Error>) {
         match result {
             Ok(Entry { attr }) if can_be_child(attr.ino) => reply.entry(
-                &self.names_last(),
+                &self.life_in(dir),
                 &self.show(&attr),
                 generation_to_kernel(&attr),
             ),

@@ -27,6 +27,7 @@ const APPEND: u32 = 0x20;
 const NODUMP: u32 = 0x40;
 const NOATIME: u32 = 0x80;
 const JOURNAL_DATA: u32 = 0x4000;
+const ENCRYPT: u32 = 0x800;
 const VERITY: u32 = 0x10_0000;
 const DAX: u32 = 0x0200_0000;
 const PROJINHERIT: u32 = 0x2000_0000;
@@ -58,6 +59,11 @@ pub(super) fn may_open(attr: &Attr, flags: i32) -> bool {
     let appends = flags & libc::O_APPEND != 0 && flags & libc::O_TRUNC == 0;
     let frozen = attr.flags & (IMMUTABLE | VERITY) != 0 || (is_append_only(attr) && !appends);
     !(writes && frozen && attr.file_type == FileType::Regular)
+}
+
+/// Whether a file's data is encrypted.
+pub(super) fn needs_key(attr: &Attr) -> bool {
+    attr.flags & ENCRYPT != 0 && attr.file_type == FileType::Regular
 }
 
 /// The 32-bit word `index` of what a caller gave.

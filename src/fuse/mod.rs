@@ -10,6 +10,7 @@ mod caller;
 mod checks;
 mod counters;
 mod face;
+mod folding;
 pub mod ids;
 mod ioctl;
 mod losses;

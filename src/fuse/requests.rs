@@ -31,8 +31,10 @@ impl Filesystem for Face {
             .node_for(req, Kind::Lookup, parent, EXEC)
             .and_then(|parent| self.volume.lookup(parent, name.as_bytes()));
         match found {
-            Err(Error::NotFound) => reply.entry(&self.names_last(), &no_such_file(), Generation(0)),
-            found => self.entry(reply, found),
+            Err(Error::NotFound) if !self.may_fold => {
+                reply.entry(&self.names_last(), &no_such_file(), Generation(0));
+            }
+            found => self.entry(reply, parent, found),
         }
     }
 
@@ -118,7 +120,7 @@ impl Filesystem for Face {
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        let parent = self.node_for(req, Kind::Mknod, parent, CHANGE);
+        let dir = self.node_for(req, Kind::Mknod, parent, CHANGE);
         let Some(file_type) = FileType::from_mode((mode & 0xF000) as u16) else {
             return reply.error(Errno::EINVAL);
         };
@@ -127,8 +129,8 @@ impl Filesystem for Face {
             _ => (0, 0),
         };
         let what = (file_type, device);
-        let made = parent.and_then(|parent| self.make(req, parent, name, what, (mode, umask)));
-        self.entry(reply, made);
+        let made = dir.and_then(|dir| self.make(req, dir, name, what, (mode, umask)));
+        self.entry(reply, parent, made);
     }
 
     fn mkdir(
@@ -140,10 +142,10 @@ impl Filesystem for Face {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        let parent = self.node_for(req, Kind::Mkdir, parent, CHANGE);
+        let dir = self.node_for(req, Kind::Mkdir, parent, CHANGE);
         let what = (FileType::Directory, (0, 0));
-        let made = parent.and_then(|parent| self.make(req, parent, name, what, (mode, umask)));
-        self.entry(reply, made);
+        let made = dir.and_then(|dir| self.make(req, dir, name, what, (mode, umask)));
+        self.entry(reply, parent, made);
     }
 
     fn unlink(&self, req: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -179,7 +181,7 @@ impl Filesystem for Face {
                 self.note_maker(parent, &made.attr, req);
                 Ok(made)
             });
-        self.entry(reply, entry);
+        self.entry(reply, parent, entry);
     }
 
     fn rename(
@@ -202,7 +204,11 @@ impl Filesystem for Face {
                     .ok_or(Error::InvalidArgument("flags of rename"))?;
                 self.volume.rename(from, name, to, newname, mode)
             });
+        let moved = result.is_ok();
         done(reply, result);
+        if moved && self.may_fold {
+            self.forget_moved([(parent, name), (newparent, newname)]);
+        }
     }
 
     fn link(
@@ -218,7 +224,7 @@ impl Filesystem for Face {
             self.may_link(ino, parent, req)?;
             self.volume.link(ino, parent, newname.as_bytes())
         });
-        self.entry(reply, entry);
+        self.entry(reply, newparent, entry);
     }
 
     // The kernel takes ENOSYS as "open without asking" from then on.
@@ -228,6 +234,7 @@ impl Filesystem for Face {
             return reply.error(Errno::ENOSYS);
         }
         match ino.and_then(|ino| self.volume.getattr(ino)) {
+            Ok(attr) if ioctl::needs_key(&attr) => reply.error(errno(&Error::NoKey)),
             Ok(attr) if ioctl::may_open(&attr, flags.0) => {
                 reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
             }
@@ -411,13 +418,13 @@ impl Filesystem for Face {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
+        let life = self.life_in(ino);
         let result = self.node(Kind::Readdirplus, ino).and_then(|ino| {
             self.accessed(ino);
             self.volume.read_dir_plus(ino, offset, &mut |entry, attr| {
                 let (attr, generation) = self.entry_attr(entry.ino, attr.as_ref());
                 let name = OsStr::from_bytes(entry.name);
-                let lasts = self.names_last();
-                !reply.add(attr.ino, entry.next, name, &lasts, &attr, generation)
+                !reply.add(attr.ino, entry.next, name, &life, &attr, generation)
             })
         });
         match result {

@@ -386,10 +386,11 @@ impl Serving {
             let attr = volume.as_ref()?.getattr(ino).ok()?;
             Some(attr.generation)
         });
+        let damage = volume.as_ref().map_or(0, |v| v.errors_recorded());
         let closed = close(volume);
         let statistics = self.statistics.take();
         let statistics = statistics.map_or(Ok(()), |file| file.write(&self.counters));
-        verdict::of(&self.given, ended, lost, closed)?;
+        verdict::of(&self.given, ended, lost, damage, closed)?;
         statistics
     }
 }

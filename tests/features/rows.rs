@@ -95,6 +95,15 @@ rows! {
     fast_commit: row("-t ext4 -O fast_commit -N 16384");
     stable_inodes: row("-t ext4 -O stable_inodes -N 16384");
 
+    // ext4-view does not know it.
+    mmp: row("-t ext4 -O mmp -N 16384").without_ext4_view();
+
+    // Who has what, and what must not change.
+    quota: row("-t ext4 -O quota -N 16384");
+    project: row("-t ext4 -O project -N 16384");
+    quota_and_project: row("-t ext4 -O quota,project -N 16384");
+    verity: row("-t ext4 -O verity -N 16384");
+
     // Directories.
     dir_nlink: row("-t ext4 -O dir_nlink -b 1024 -N 98304").mib(512).extra(extra::many_subdirectories);
     no_dir_nlink: row("-t ext4 -O ^dir_nlink -b 1024 -N 98304").mib(512).extra(extra::all_subdirectories);
@@ -103,17 +112,18 @@ rows! {
     no_large_dir: row("-t ext4 -b 1024 -N 16384").extra(extra::two_levels).without_ext4_view();
 
     // Only read.
-    mmp: row("-t ext4 -O mmp -N 16384").read_only("feature mmp allows reading only");
     ea_inode: row("-t ext4 -O ea_inode -N 16384").read_only("feature ea_inode allows reading only");
-    quota: row("-t ext4 -O quota -N 16384").read_only("feature quota allows reading only");
-    project: row("-t ext4 -O project -N 16384").read_only("feature project allows reading only");
-    verity: row("-t ext4 -O verity -N 16384").read_only("feature verity allows reading only");
     shared_blocks: row("-t ext4 -N 16384")
         .then("debugfs -w -R 'feature shared_blocks' \"$1\" 2>&1")
         .read_only("feature shared_blocks allows reading only");
     marked_read_only: row("-t ext4 -N 16384")
         .then("debugfs -w -R 'feature read-only' \"$1\" 2>&1")
         .read_only("feature read-only allows reading only");
+
+    journal_elsewhere: row("-t ext4 -N 16384")
+        .then("debugfs -w -R 'ssv journal_inum 0' \"$1\" 2>&1; debugfs -w -R 'ssv journal_dev 2049' \"$1\" 2>&1")
+        .read_only("external journal");
+    quota_with_ea_inode: row("-t ext4 -O quota,ea_inode -N 16384").read_only("allow");
 
     // Refused.
     inline_data: row("-t ext4 -O inline_data -N 16384").refused("feature inline_data is not supported");

@@ -151,11 +151,34 @@ impl Image {
         non_contiguous(&report).unwrap_or_else(|| panic!("no summary in {report}"))
     }
 
-    /// The superblock's free counts.
+    /// The superblock's free counts. The blocks of quota files count as free: these files grow with
+    /// the number of users, and never shrink, as with the kernel.
     #[track_caller]
     pub fn free(&self) -> Free {
         let [blocks, inodes] = ["Free blocks:", "Free inodes:"].map(|name| self.number(name));
+        let blocks = blocks + self.quota_blocks();
         Free { blocks, inodes }
+    }
+
+    #[track_caller]
+    fn quota_blocks(&self) -> u64 {
+        let report = self.described();
+        let files = report.lines().filter_map(|line| {
+            let (name, ino) = line.split_once(" quota inode:")?;
+            Some((name, ino.trim().parse::<u32>().ok()?))
+        });
+        let sectors = files.map(|(name, ino)| {
+            let mut debugfs = Command::new("debugfs");
+            let stat = run(debugfs
+                .args(["-R", &format!("stat <{ino}>")])
+                .arg(&self.path));
+            let count = stat.split("Blockcount:").nth(1).unwrap_or_default();
+            let count = count.split_whitespace().next().map(str::parse::<u64>);
+            count
+                .unwrap_or_else(|| panic!("{name}: {stat}"))
+                .expect("a number")
+        });
+        sectors.sum::<u64>() * 512 / self.number("Block size:")
     }
 
     /// The superblock, as dumpe2fs describes it.

@@ -226,15 +226,17 @@ impl Group {
         crc32c(geo.seed, &bytes[..len])
     }
 
-    /// Writes the block bitmap that an uninitialised group should have.
-    pub fn init_blocks(&mut self, h: &mut Handle<'_>) -> Result<()> {
-        if self.desc.flags & BLOCK_UNINIT == 0 {
-            return Ok(());
-        }
-        let geo = &h.fs().geo;
+    /// The block bitmap that an uninitialised group should have.
+    fn derived_blocks(&self, geo: &Geometry) -> Vec<u8> {
         let start = geo.group_start(self.no).0;
         let len = geo.group_len(self.no);
-        let mut used = vec![(0, base_blocks(geo, self.no).min(len))];
+        let mut bytes = vec![0; geo.block_size as usize];
+        let mut mark = |at: u32, count: u32| {
+            let first = at >> geo.cluster_bits;
+            let behind = (at + count).div_ceil(geo.cluster_blocks());
+            bitmap::fill(&mut bytes, first, behind - first, true);
+        };
+        mark(0, base_blocks(geo, self.no).min(len));
         let table_len =
             u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
         for (at, count) in [
@@ -246,20 +248,33 @@ impl Group {
             let first = at.0.max(start);
             let end = (at.0 + count).min(start + u64::from(len));
             if first < end {
-                used.push(((first - start) as u32, (end - first) as u32));
+                mark((first - start) as u32, (end - first) as u32);
             }
         }
         let bits = geo.block_size * 8;
         let clusters = geo.group_clusters(self.no);
+        bitmap::fill(&mut bytes, clusters, bits - clusters, true);
+        bytes
+    }
+
+    /// The block bitmap as it is, or as it should be where it was never written.
+    pub fn blocks_in_use(&mut self, fs: &Fs) -> Result<Vec<u8>> {
+        if self.desc.flags & BLOCK_UNINIT != 0 {
+            return Ok(self.derived_blocks(&fs.geo));
+        }
+        Ok(self.block_bitmap(fs)?.bytes().to_vec())
+    }
+
+    /// Writes the block bitmap that an uninitialised group should have.
+    pub fn init_blocks(&mut self, h: &mut Handle<'_>) -> Result<()> {
+        if self.desc.flags & BLOCK_UNINIT == 0 {
+            return Ok(());
+        }
+        let geo = &h.fs().geo;
+        let clusters = geo.group_clusters(self.no);
+        let derived = self.derived_blocks(geo);
         let block = h.create_block(self.desc.block_bitmap, BlockKind::Bitmap)?;
-        h.modify(&block, |bytes| {
-            for (at, count) in used {
-                let first = at >> geo.cluster_bits;
-                let behind = (at + count).div_ceil(geo.cluster_blocks());
-                bitmap::fill(bytes, first, behind - first, true);
-            }
-            bitmap::fill(bytes, clusters, bits - clusters, true);
-        });
+        h.modify(&block, |bytes| bytes.copy_from_slice(&derived));
         self.desc.flags &= !BLOCK_UNINIT;
         self.blocks_checked = true;
         self.blocks_changed = true;

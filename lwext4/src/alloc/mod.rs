@@ -137,6 +137,12 @@ impl Allocator {
         Ok(blocks)
     }
 
+    /// Which clusters of a group are in use: a set bit each, from the group's first one on, and set bits
+    /// behind its end.
+    pub fn blocks_in_use(&self, fs: &Fs, no: GroupNo) -> Result<Vec<u8>> {
+        self.group(fs, no)?.blocks_in_use(fs)
+    }
+
     /// Calls `each` with every group that the run of blocks touches, and the clusters in it (relative to
     /// the group's start) that the run touches.
     fn each_group(

@@ -151,9 +151,12 @@ impl Checker<'_> {
 
     /// What a tree's names are hashed with; `None` where that cannot be told.
     pub(super) fn hasher(&self, version: u8, flags: InodeFlags) -> Option<Hasher> {
-        if flags.contains(InodeFlags::CASEFOLD) {
+        let folds = flags.contains(InodeFlags::CASEFOLD);
+        if folds && flags.contains(InodeFlags::ENCRYPT) {
+            // The hashes of such names need the key.
             return None;
         }
         Hasher::new(version, self.geo.unsigned_hash, self.geo.hash_seed)
+            .map(|hasher| hasher.folding(folds))
     }
 }

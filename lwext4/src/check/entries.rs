@@ -2,6 +2,7 @@
 
 use super::problem::{Problem, ProblemKind as Kind};
 use super::state::Checker;
+use crate::dir::fold::fold;
 use crate::ondisk::dirent::{self, rec_len_for};
 use crate::ondisk::features::Incompat;
 use crate::ondisk::inode::InodeFlags;
@@ -16,6 +17,7 @@ pub(super) struct Listing {
     /// The block being read.
     pub block: Option<u64>,
     encrypted: bool,
+    folds: bool,
     /// Entries seen so far that ought to be `.` and `..`: 0, 1 or 2.
     dots: u8,
     /// Hashes of names: 64 bits with a random key do not meet by chance.
@@ -29,6 +31,7 @@ impl Listing {
             ino,
             block: None,
             encrypted: flags.contains(InodeFlags::ENCRYPT),
+            folds: flags.contains(InodeFlags::CASEFOLD),
             dots: 0,
             names: HashSet::new(),
             hash: RandomState::new(),
@@ -183,7 +186,13 @@ impl Checker<'_> {
             self.report(listing.problem(Kind::DanglingEntry, text));
             return;
         }
-        if !listing.names.insert(listing.hash.hash_one(name)) {
+        let folded = (listing.folds && !listing.encrypted).then(|| fold(name));
+        if folded == Some(None) && self.geo.strict_names {
+            self.report(listing.problem(Kind::Directory, say("is not UTF-8")));
+        }
+        let folded = folded.flatten();
+        let same = folded.as_deref().unwrap_or(name);
+        if !listing.names.insert(listing.hash.hash_one(same)) {
             self.report(listing.problem(Kind::DuplicateName, say("is there twice")));
         }
         self.check_type(listing, entry);

@@ -7,6 +7,8 @@
 //! Source: kernel documentation, ext4 "Hash Tree Directories"; the algorithms are MD4 (RFC 1320) with
 //! half the message words, and TEA (Wheeler and Needham).
 
+use super::fold::fold;
+
 /// The largest hash would be read as the end of the directory: names never get it.
 const END: u32 = 0xFFFF_FFFE;
 
@@ -16,6 +18,8 @@ pub(crate) enum Algorithm {
     Legacy,
     HalfMd4,
     Tea,
+    /// SipHash of the folded name, with a key that nobody here has: entries carry the result.
+    Stored,
 }
 
 /// Computes the hashes of one directory's names.
@@ -24,6 +28,7 @@ pub(crate) struct Hasher {
     algorithm: Algorithm,
     unsigned: bool,
     start: [u32; 4],
+    folds: bool,
 }
 
 /// A name's hash.
@@ -36,13 +41,14 @@ pub(crate) struct NameHash {
 }
 
 impl Hasher {
-    /// `version` as htree roots and superblocks store it (0 legacy, 1 half MD4, 2 TEA), or `None`
-    /// for any other. `seed` is the superblock's; all zeroes stand for the format's default.
+    /// `version` as htree roots and superblocks store it (0 legacy, 1 half MD4, 2 TEA, 6 stored), or
+    /// `None` for any other. `seed` is the superblock's; all zeroes stand for the format's default.
     pub fn new(version: u8, unsigned: bool, seed: [u32; 4]) -> Option<Hasher> {
         let algorithm = match version {
             0 => Algorithm::Legacy,
             1 => Algorithm::HalfMd4,
             2 => Algorithm::Tea,
+            6 => Algorithm::Stored,
             _ => return None,
         };
         let start = if seed == [0; 4] {
@@ -54,11 +60,29 @@ impl Hasher {
             algorithm,
             unsigned,
             start,
+            folds: false,
         })
+    }
+
+    /// The same for a directory that folds names or not: names that are one there have one hash.
+    pub fn folding(self, folds: bool) -> Hasher {
+        Hasher { folds, ..self }
+    }
+
+    /// Whether names' hashes are not computed, but found behind the names.
+    pub fn is_stored(&self) -> bool {
+        self.algorithm == Algorithm::Stored
     }
 
     /// The hash of a name.
     pub fn hash(&self, name: &[u8]) -> NameHash {
+        match self.folds.then(|| fold(name)).flatten() {
+            Some(folded) => self.hash_bytes(&folded),
+            None => self.hash_bytes(name),
+        }
+    }
+
+    fn hash_bytes(&self, name: &[u8]) -> NameHash {
         let (major, minor) = if self.unsigned {
             self.run(name, u32::from)
         } else {
@@ -76,6 +100,7 @@ impl Hasher {
         let mut state = self.start;
         match self.algorithm {
             Algorithm::Legacy => (legacy(name, value), 0),
+            Algorithm::Stored => (0, 0),
             Algorithm::HalfMd4 => {
                 let mut rest = name;
                 while !rest.is_empty() {

@@ -4,6 +4,7 @@
 //! An entry is entirely in one of the two parts. The records of each part cover it, as those of a
 //! block do.
 
+use super::fold::Key;
 use super::{Blocks, NewName, append, type_byte};
 use crate::cache::BlockKind;
 use crate::error::{Corrupt, Error, Result};
@@ -35,7 +36,11 @@ fn parts<'a>(fs: &Fs, dir: &'a InodeData) -> Result<[&'a [u8]; 2]> {
         inline::rest(dir)?,
     ];
     for part in parts {
-        if let Err(what) = dirent::verify_records(part, fs.geo.inodes) {
+        let mut checked = dirent::verify_records(part, fs.geo.inodes);
+        if !dir.is_encrypted() {
+            checked = checked.and_then(|()| dirent::verify_names(part));
+        }
+        if let Err(what) = checked {
             return Err(Corrupt::new(what).ino(dir.ino).into());
         }
     }
@@ -45,11 +50,11 @@ fn parts<'a>(fs: &Fs, dir: &'a InodeData) -> Result<[&'a [u8]; 2]> {
     Ok(parts)
 }
 
-pub(super) fn find(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<Slot>> {
+pub(super) fn find(fs: &Fs, dir: &InodeData, key: &Key<'_>) -> Result<Option<Slot>> {
     let [first, rest] = parts(fs, dir)?;
-    let found = match dirent::find(first, name) {
+    let found = match key.find(first) {
         Some(slot) => Some((false, slot)),
-        None => dirent::find(rest, name).map(|slot| (true, slot)),
+        None => key.find(rest).map(|slot| (true, slot)),
     };
     Ok(found.map(|(in_rest, slot)| Slot { in_rest, slot }))
 }

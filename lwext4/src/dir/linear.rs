@@ -1,5 +1,6 @@
 //! Directories without an index: every block is searched.
 
+use super::fold::Key;
 use super::{Blocks, NewName, append, has_dir_index, htree};
 use crate::cache::{Block, BlockKind};
 use crate::error::Result;
@@ -10,10 +11,10 @@ use crate::ondisk::inode::InodeFlags;
 use crate::types::FileBlock;
 use std::sync::Arc;
 
-pub(super) fn find(blocks: &Blocks<'_>, name: &[u8]) -> Result<Option<(Arc<Block>, Slot)>> {
+pub(super) fn find(blocks: &Blocks<'_>, key: &Key<'_>) -> Result<Option<(Arc<Block>, Slot)>> {
     for at in 0..blocks.count {
         let block = blocks.leaf(FileBlock(at))?;
-        let slot = dirent::find(&block.bytes(), name);
+        let slot = key.find(&block.bytes());
         if let Some(slot) = slot {
             return Ok(Some((block, slot)));
         }

@@ -9,15 +9,20 @@
 //! handle. Functions that take `&mut InodeData` change the inode in memory; the caller stores it
 //! afterwards. When one of them fails half-way, it has stored the inode itself.
 
+pub(crate) mod fold;
 pub(crate) mod hash;
 mod htree;
 mod inline;
 mod linear;
+mod nokey;
 mod read;
 
 pub(crate) use inline::move_out;
+pub(crate) use nokey::{show as show_without_key, shown_len};
 pub(crate) use read::read;
 
+use self::fold::Key;
+use self::nokey::NoKeyName;
 use crate::cache::{Block, BlockKind, Owner};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
@@ -112,6 +117,12 @@ fn is_indexed(fs: &Fs, dir: &InodeData) -> Result<bool> {
     Ok(feature)
 }
 
+/// Whether names that differ in case only are one in the directory. Encrypted names are not looked into.
+pub(crate) fn folds(fs: &Fs, dir: &InodeData) -> bool {
+    let casefold = fs.geo.features.incompat.contains(Incompat::CASEFOLD);
+    casefold && dir.flags().contains(InodeFlags::CASEFOLD) && !dir.is_encrypted()
+}
+
 fn has_dir_index(fs: &Fs) -> bool {
     fs.geo.features.compat.contains(Compat::DIR_INDEX)
 }
@@ -188,15 +199,32 @@ impl Place {
 }
 
 /// Where a name is, other than `.` and `..` of an indexed or inline directory.
+///
+/// # Errors
+/// [`Error::InvalidArgument`]: the name cannot be folded, and the image forbids such names.
 fn find(fs: &Fs, dir: &InodeData, name: &[u8]) -> Result<Option<Place>> {
+    if dir.is_encrypted() {
+        return match NoKeyName::parse(name) {
+            Some(name) => find_key(fs, dir, &Key::without_key(name)),
+            None => Ok(None),
+        };
+    }
+    let folds = folds(fs, dir);
+    if folds && fs.geo.strict_names && fold::fold(name).is_none() {
+        return Err(Error::InvalidArgument("a name that is not UTF-8"));
+    }
+    find_key(fs, dir, &Key::new(name, folds))
+}
+
+fn find_key(fs: &Fs, dir: &InodeData, key: &Key<'_>) -> Result<Option<Place>> {
     if is_inline(dir) {
-        return Ok(inline::find(fs, dir, name)?.map(Place::Inline));
+        return Ok(inline::find(fs, dir, key)?.map(Place::Inline));
     }
     let blocks = Blocks::of(fs, dir)?;
     let found = if is_indexed(fs, dir)? {
-        htree::find(&blocks, name)?
+        htree::find(&blocks, key)?
     } else {
-        linear::find(&blocks, name)?
+        linear::find(&blocks, key)?
     };
     Ok(found.map(|(block, slot)| Place::Block(block, slot)))
 }
@@ -234,6 +262,7 @@ pub(crate) fn add(
     if name.is_empty() || name.len() > NAME_MAX {
         return Err(Error::NameTooLong);
     }
+    dir.check_key()?;
     let new = NewName {
         name,
         ino,

@@ -16,7 +16,7 @@
 
 use super::hash::Hasher;
 use super::htree::{Tree, in_range};
-use super::{Blocks, has_dir_index, inline, is_indexed, parent, type_from_byte};
+use super::{Blocks, folds, has_dir_index, inline, is_indexed, nokey, parent, type_from_byte};
 use crate::attr::DirEntry;
 use crate::error::Result;
 use crate::fs::Fs;
@@ -107,7 +107,8 @@ fn read_leaf(
         if at < from || entry.ino.0 == 0 || entry.is_dot() {
             continue;
         }
-        if !each(show(blocks, &entry, at + entry.rec_len as u64)) {
+        // Without an index, the kernel tells no hash of encrypted names.
+        if !give(blocks, &entry, at + entry.rec_len as u64, [0; 2], each) {
             return Ok(false);
         }
     }
@@ -125,6 +126,7 @@ fn read_block(
     let Some(hasher) = Hasher::new(geo.hash_version, geo.unsigned_hash, geo.hash_seed) else {
         return Err(blocks.corrupt("superblock: unknown hash"));
     };
+    let hasher = hasher.folding(folds(blocks.fs, blocks.dir));
     let mut batch = Batch::new(blocks, hasher, from);
     batch.take_leaf(leaf, 0, None)?;
     batch.give(None, each)?;
@@ -185,7 +187,7 @@ fn sort(leaf: &[u8], hasher: Hasher) -> Vec<Item> {
     let mut items: Vec<Item> = dirent::entries(leaf)
         .filter(|entry| entry.ino.0 != 0 && !entry.is_dot())
         .map(|entry| {
-            let hash = hasher.hash(entry.name).major >> 1;
+            let hash = hash_of(leaf, &entry, hasher)[0] >> 1;
             let second = key.hash_one(entry.name) as u32;
             Item {
                 position: u64::from(hash) << 32 | u64::from(second),
@@ -259,10 +261,15 @@ impl<'a> Batch<'a> {
         next: Option<u32>,
         each: &mut dyn FnMut(DirEntry<'_>) -> bool,
     ) -> Result<bool> {
+        let hasher = self.hasher;
         let Batch { leaves, items, .. } = self;
         let entry = |item: &Item| {
             let leaf = leaves.get(item.leaf as usize)?;
             dirent::entry_at(leaf, item.at as usize)
+        };
+        let hash = |item: &Item| match (leaves.get(item.leaf as usize), entry(item)) {
+            (Some(leaf), Some(entry)) => hash_of(leaf, &entry, hasher),
+            _ => [0; 2],
         };
         items.sort_unstable_by(|a, b| {
             let name = |item| entry(item).map(|e| e.name);
@@ -280,7 +287,7 @@ impl<'a> Batch<'a> {
             self.last = position;
             if position >= self.from
                 && let Some(entry) = entry(&item)
-                && !each(show(self.blocks, &entry, position + 1))
+                && !give(self.blocks, &entry, position + 1, hash(&item), each)
             {
                 return Ok(false);
             }
@@ -292,11 +299,35 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn show<'n>(blocks: &Blocks<'_>, entry: &Entry<'n>, next: u64) -> DirEntry<'n> {
-    DirEntry {
+/// The hashes of an entry's name, as the directory's index has them.
+fn hash_of(leaf: &[u8], entry: &Entry<'_>, hasher: Hasher) -> [u32; 2] {
+    if hasher.is_stored() {
+        let [major, minor] = dirent::stored_hash(leaf, entry);
+        return [major & !1, minor];
+    }
+    let hash = hasher.hash(entry.name);
+    [hash.major, hash.minor]
+}
+
+/// Gives an entry to `each`; the name of an encrypted one as it is shown without the key.
+fn give(
+    blocks: &Blocks<'_>,
+    entry: &Entry<'_>,
+    next: u64,
+    hash: [u32; 2],
+    each: &mut dyn FnMut(DirEntry<'_>) -> bool,
+) -> bool {
+    let shown;
+    let name = if blocks.dir.is_encrypted() {
+        shown = nokey::show(entry.name, hash);
+        &shown
+    } else {
+        entry.name
+    };
+    each(DirEntry {
         ino: entry.ino,
         file_type: type_from_byte(blocks.fs, entry.file_type),
-        name: entry.name,
+        name,
         next,
-    }
+    })
 }

@@ -62,6 +62,7 @@ pub(crate) fn commit_loop(fs: &Fs) {
         }
         if let Err(error) = result {
             abort(fs, &error);
+            let _ = fs.witness(Err::<(), _>(error));
         } else if checkpoint {
             journal.progress.lock().checkpoint = false;
             journal.done.notify_all();
@@ -125,7 +126,9 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let full = pending.len() * fs.geo.block_size as usize > PENDING_BYTES;
     drop(pending);
     written?;
-    fs.alloc.release(fs, &sealed.freed)?;
+    if !fs.keep_freed {
+        fs.alloc.release(fs, &sealed.freed)?;
+    }
     journal.progress.lock().committed = sealed.tid;
     journal.done.notify_all();
     if full {

@@ -231,6 +231,18 @@ impl Log {
         })
     }
 
+    /// Notes that the file system is damaged, for who opens the journal next: see [`Log::errno`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] stops the log.
+    pub(crate) fn record_error(&self) -> Result<()> {
+        const EUCLEAN: i32 = 117;
+        self.with_state(|state| {
+            state.sb.set_errno((-EUCLEAN).cast_unsigned());
+            self.file.write_superblock(&mut state.sb)
+        })
+    }
+
     /// Marks the log as empty, so that nothing is replayed at the next open. Every transaction is
     /// checkpointed before. A later [`Log::write`] opens it again.
     ///

@@ -51,6 +51,8 @@ pub(crate) struct Running {
     pub revoked: HashSet<BlockNo>,
     /// Blocks that running operations may still add.
     pub reserved: u32,
+    /// The superblock changed.
+    pub superblock: bool,
     /// Its commit was asked for because it is filling up.
     pub asked: bool,
 }
@@ -64,12 +66,16 @@ impl Running {
             freed: Vec::new(),
             revoked: HashSet::new(),
             reserved: 0,
+            superblock: false,
             asked: false,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.groups.is_empty() && self.freed.is_empty()
+        self.blocks.is_empty()
+            && self.groups.is_empty()
+            && self.freed.is_empty()
+            && !self.superblock
     }
 
     /// Blocks that committing now would write, about.

@@ -144,6 +144,16 @@ pub fn entry_at(block: &[u8], at: usize) -> Option<Entry<'_>> {
     })
 }
 
+/// The two hashes of an entry's name that follow it in directories which are encrypted and fold names:
+/// they need the key. Zeroes where the record has no room for them.
+pub fn stored_hash(block: &[u8], entry: &Entry<'_>) -> [u32; 2] {
+    let at = entry.at + rec_len_for(entry.name.len());
+    if at + 8 > entry.at + entry.rec_len || at + 8 > block.len() {
+        return [0; 2];
+    }
+    [u32::get(block, at), u32::get(block, at + 4)]
+}
+
 /// Where a name was found in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -179,6 +189,23 @@ pub fn find(block: &[u8], name: &[u8]) -> Option<Slot> {
         }
         prev = Some(at);
         at += header.rec_len;
+    }
+    None
+}
+
+/// Looks for an entry whose name `is` the right one.
+pub fn find_by(block: &[u8], is: impl Fn(&[u8]) -> bool) -> Option<Slot> {
+    let mut prev = None;
+    for entry in entries(block) {
+        if entry.ino.0 != 0 && is(entry.name) {
+            return Some(Slot {
+                at: entry.at,
+                prev,
+                ino: entry.ino,
+                file_type: entry.file_type,
+            });
+        }
+        prev = Some(entry.at);
     }
     None
 }
@@ -350,6 +377,19 @@ fn checksum(block: &[u8], seed: u32) -> u32 {
 /// # Errors
 /// What is wrong.
 pub fn verify_leaf(block: &[u8], seed: Option<u32>, inodes: u32) -> Result<(), &'static str> {
+    verify_opaque_leaf(block, seed, inodes)?;
+    verify_names(block)
+}
+
+/// [`verify_leaf`] of an encrypted directory: names are bytes of any kind.
+///
+/// # Errors
+/// What is wrong.
+pub fn verify_opaque_leaf(
+    block: &[u8],
+    seed: Option<u32>,
+    inodes: u32,
+) -> Result<(), &'static str> {
     if block.len() < 2 * TAIL_LEN {
         return Err("directory block too small");
     }
@@ -364,8 +404,21 @@ pub fn verify_leaf(block: &[u8], seed: Option<u32>, inodes: u32) -> Result<(), &
     verify_records(block, inodes)
 }
 
+/// Checks that names can be names.
+///
+/// # Errors
+/// What is wrong.
+pub fn verify_names(block: &[u8]) -> Result<(), &'static str> {
+    for entry in entries(block).filter(|entry| entry.ino.0 != 0) {
+        if entry.name.iter().any(|&byte| byte == 0 || byte == b'/') {
+            return Err("directory entry: NUL or slash in a name");
+        }
+    }
+    Ok(())
+}
+
 /// Checks that records cover all of `block` (which may be empty, or a part of an inode), that inode
-/// numbers are at most `inodes`, and that names can be names.
+/// numbers are at most `inodes`, and that entries have names.
 ///
 /// # Errors
 /// What is wrong.
@@ -389,14 +442,8 @@ pub fn verify_records(block: &[u8], inodes: u32) -> Result<(), &'static str> {
         if header.ino > inodes {
             return Err("directory entry: inode number out of range");
         }
-        if header.ino != 0 {
-            let name = &block[at + HEADER..at + HEADER + header.name_len];
-            if name.is_empty() {
-                return Err("directory entry without a name");
-            }
-            if name.iter().any(|&byte| byte == 0 || byte == b'/') {
-                return Err("directory entry: NUL or slash in a name");
-            }
+        if header.ino != 0 && header.name_len == 0 {
+            return Err("directory entry without a name");
         }
         at += header.rec_len;
     }

@@ -206,25 +206,13 @@ pub const TABLE: &[Feature] = &[
     incompat("64bit", Incompat::BIT64, ReadWrite),
     incompat("mmp", Incompat::MMP, ReadWrite),
     incompat("flex_bg", Incompat::FLEX_BG, ReadWrite),
-    incompat(
-        "ea_inode",
-        Incompat::EA_INODE,
-        ReadOnly("attribute values in inodes are not written"),
-    ),
+    incompat("ea_inode", Incompat::EA_INODE, ReadWrite),
     incompat("dirdata", Incompat::DIRDATA, NEVER),
     incompat("metadata_csum_seed", Incompat::CSUM_SEED, ReadWrite),
     incompat("large_dir", Incompat::LARGEDIR, ReadWrite),
     incompat("inline_data", Incompat::INLINE_DATA, ReadWrite),
-    incompat(
-        "encrypt",
-        Incompat::ENCRYPT,
-        Refused("encrypted directories are not handled"),
-    ),
-    incompat(
-        "casefold",
-        Incompat::CASEFOLD,
-        Refused("case-insensitive directories are not handled"),
-    ),
+    incompat("encrypt", Incompat::ENCRYPT, ReadWrite),
+    incompat("casefold", Incompat::CASEFOLD, ReadWrite),
     ro_compat("sparse_super", RoCompat::SPARSE_SUPER, ReadWrite),
     ro_compat("large_file", RoCompat::LARGE_FILE, ReadWrite),
     ro_compat("btree_dir", RoCompat::BTREE_DIR, NEVER),
@@ -252,7 +240,72 @@ pub const TABLE: &[Feature] = &[
     ro_compat("orphan_present", RoCompat::ORPHAN_PRESENT, ReadWrite),
 ];
 
+/// Features of which each alone is read and written, but not both together: with the reason.
+pub const APART: &[(Bit, Bit, &str)] = &[(
+    Bit::RoCompat(RoCompat::QUOTA),
+    Bit::Incompat(Incompat::EA_INODE),
+    "attribute values in inodes are not counted for quota",
+)];
+
+/// Something that keeps an image from being written, or from being opened at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What is in the way, as a sentence: it names the feature, and says why.
+    pub text: String,
+    /// Whether the image can be read all the same.
+    pub readable: bool,
+}
+
 impl Features {
+    /// Everything that keeps an image with these features from being written or opened: what stands in
+    /// the table, what does not go together, and features that nobody here knows.
+    pub fn obstacles(&self) -> Vec<Obstacle> {
+        let obstacle = |readable, text| Obstacle { text, readable };
+        let only_read = |what: &str, why: &str| {
+            obstacle(
+                true,
+                format!("{what} reading only ({why}): open it read-only"),
+            )
+        };
+        let mut found: Vec<Obstacle> = self
+            .known()
+            .filter_map(|feature| match feature.support {
+                Support::ReadWrite => None,
+                Support::ReadOnly(why) => {
+                    Some(only_read(&format!("feature {} allows", feature.name), why))
+                }
+                Support::Refused(why) => Some(obstacle(
+                    false,
+                    format!("feature {} is not supported: {why}", feature.name),
+                )),
+            })
+            .collect();
+        for (one, other, why) in APART {
+            if self.has(*one) && self.has(*other) {
+                let name = |bit: Bit| {
+                    let row = TABLE.iter().find(|feature| feature.bit == bit);
+                    row.map_or("", |feature| feature.name)
+                };
+                let both = format!(
+                    "features {} and {} together allow",
+                    name(*one),
+                    name(*other)
+                );
+                found.push(only_read(&both, why));
+            }
+        }
+        for name in self.names() {
+            let readable = name.starts_with("FEATURE_R");
+            if readable || name.starts_with("FEATURE_I") {
+                let text = format!("unknown feature {name}: the image was made by a newer tool");
+                found.push(obstacle(readable, text));
+            }
+        }
+        // What matters most comes first.
+        found.sort_by_key(|obstacle| obstacle.readable);
+        found
+    }
+
     /// Whether `bit` is set.
     pub fn has(&self, bit: Bit) -> bool {
         match bit {

@@ -20,6 +20,11 @@ pub const STATE_ERROR: u16 = 2;
 /// `state` bit: orphans are being recovered.
 pub const STATE_ORPHANS: u16 = 4;
 
+/// `errors`: turn read-only when the file system is found to be damaged.
+pub const ERRORS_READ_ONLY: u16 = 2;
+/// `errors`: stop the machine then.
+pub const ERRORS_PANIC: u16 = 3;
+
 /// `flags` bit: directory hashes take names as signed bytes.
 pub const FLAG_SIGNED_HASH: u32 = 1;
 /// `flags` bit: directory hashes take names as unsigned bytes.
@@ -28,6 +33,9 @@ pub const FLAG_UNSIGNED_HASH: u32 = 2;
 /// Four bytes that only file systems with snapshots use, which exist nowhere: see
 /// [`Superblock::seal`].
 const STEER: usize = 0x184;
+
+/// The fields about errors: count, first and last.
+const RECORD: std::ops::Range<usize> = 0x194..0x200;
 
 /// A superblock, as the bytes on disk: fields that nobody here knows survive.
 #[derive(Clone, PartialEq, Eq)]
@@ -152,6 +160,8 @@ le_fields! { Superblock {
     0x19C u32, first_error_ino, set_first_error_ino;
     /// Block of the first error.
     0x1A0 u64, first_error_block, set_first_error_block;
+    /// Line of the first error.
+    0x1C8 u32, first_error_line, set_first_error_line;
     /// Last error, seconds since 1970.
     0x1CC u32, last_error_time, set_last_error_time;
     /// Inode of the last error.
@@ -431,19 +441,27 @@ impl Superblock {
         steer.put(&mut self.bytes[..], STEER);
     }
 
-    /// Records an error in the fields kept for it. `function` is cut to 32 bytes.
-    pub fn record_error(&mut self, now: u32, ino: u32, block: u64, function: &str) {
+    /// Records an error in the fields kept for it, with who found it. `function` is cut to 32 bytes.
+    pub fn record_error(&mut self, now: u32, ino: u32, block: u64, function: &str, line: u32) {
         if self.error_count() == 0 {
             self.set_first_error_time(now);
             self.set_first_error_ino(ino);
             self.set_first_error_block(block);
+            self.set_first_error_line(line);
             put_name(&mut self.bytes[0x1A8..0x1C8], function);
         }
         self.set_last_error_time(now);
         self.set_last_error_ino(ino);
         self.set_last_error_block(block);
+        self.set_last_error_line(line);
         put_name(&mut self.bytes[0x1E0..0x200], function);
         self.set_error_count(self.error_count().saturating_add(1));
+        self.set_state(self.state() | STATE_ERROR);
+    }
+
+    /// Takes over what another superblock of the file system has recorded.
+    pub fn copy_errors(&mut self, other: &Superblock) {
+        self.bytes[RECORD].copy_from_slice(&other.bytes[RECORD]);
         self.set_state(self.state() | STATE_ERROR);
     }
 }

@@ -102,17 +102,23 @@ impl Entry<'_> {
             Value::Here(value) => value,
             Value::Inode { hash, .. } => return hash,
         };
-        let name = self
-            .name
-            .suffix
-            .iter()
-            .fold(0u32, |hash, &byte| hash.rotate_left(5) ^ u32::from(byte));
+        let name = name_hash(self.name.suffix);
         value.chunks(4).fold(name, |hash, part| {
             let mut word = [0; 4];
             word[..part.len()].copy_from_slice(part);
             hash.rotate_left(16) ^ u32::from_le_bytes(word)
         })
     }
+}
+
+fn name_hash(suffix: &[u8]) -> u32 {
+    let bytes = suffix.iter().map(|&byte| u32::from(byte));
+    bytes.fold(0, |hash, byte| hash.rotate_left(5) ^ byte)
+}
+
+/// The hash that an entry carries whose value is in an inode, by the hash of the value.
+pub fn value_hash(suffix: &[u8], value: u32) -> u32 {
+    name_hash(suffix).rotate_left(16) ^ value
 }
 
 /// A table of attributes, as bytes that came from an image.

@@ -6,6 +6,7 @@ use crate::file::{check_not_verity, clear_suid};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
+use crate::ondisk::features::Incompat;
 use crate::ondisk::inode::InodeFlags;
 use crate::types::{FileType, Ino, Timestamp};
 use crate::{SetXattrMode, acl, xattr};
@@ -32,15 +33,17 @@ impl Fs {
                 }
             })?;
         }
-        self.retry_on_full(|| {
-            let mut h = self.begin(Credits::INODE)?;
+        let attr = self.retry_on_full(|| {
+            let mut h = self.begin(self.credits_for_values(Credits::INODE))?;
             let mut data = inode.data.write();
             check_changeable(&data, set)?;
             let changed = apply(&mut h, &mut data, set, now)
                 .and_then(|()| h.store_synced(&inode, &mut data, false));
             h.finish_with(&mut data, changed)?;
             data.attr(self)
-        })
+        });
+        self.evict_values()?;
+        attr
     }
 
     /// Sets an extended attribute, by its full name.
@@ -60,8 +63,8 @@ impl Fs {
     ) -> Result<()> {
         self.check_writable()?;
         let inode = self.inode(ino)?;
-        self.retry_on_full(|| {
-            let mut h = self.begin(Credits::NAME)?;
+        let changed = self.retry_on_full(|| {
+            let mut h = self.begin(self.credits_for_values(Credits::NAME))?;
             let mut data = inode.data.write();
             if data
                 .raw
@@ -75,7 +78,16 @@ impl Fs {
                 h.store_synced(&inode, &mut data, false)
             });
             h.finish_with(&mut data, changed)
-        })
+        });
+        self.evict_values().and(changed)
+    }
+
+    /// What changing attributes may change, on top of `credits`: a block of them that other inodes use,
+    /// too, is copied, and each of its values in inodes has one user more.
+    fn credits_for_values(&self, credits: Credits) -> Credits {
+        let apart = self.geo.features.incompat.contains(Incompat::EA_INODE);
+        let most = self.geo.block_size / 20;
+        Credits(credits.0 + if apart { most } else { 0 })
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Generations need only differ between uses of one inode number.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
-fn next_generation() -> u32 {
+pub(crate) fn next_generation() -> u32 {
     let mut seed = GENERATION.load(Ordering::Relaxed);
     if seed == 0 {
         seed = Timestamp::now().nanos | 1;
@@ -34,7 +34,11 @@ impl Fs {
         if new.file_type == FileType::Symlink {
             return Err(Error::InvalidArgument("a symbolic link needs a target"));
         }
-        self.retry_on_full(|| self.create_once(parent, name, new, None))
+        let created = self.retry_on_full(|| self.create_once(parent, name, new, None));
+        if created.is_err() {
+            self.evict_values()?;
+        }
+        created
     }
 
     /// Makes a symbolic link; takes a hold.
@@ -91,6 +95,7 @@ impl Fs {
         if dir::lookup(self, &dir, name)?.is_some() {
             return Err(Error::Exists);
         }
+        dir.check_key()?;
         let is_dir = new.file_type == FileType::Directory;
         if is_dir {
             self.check_subdir_link(&dir)?;
@@ -184,7 +189,7 @@ impl Fs {
                 return Ok(());
             }
             map::init(self, child);
-            return self.write_first_block(h, child, target);
+            return self.write_new(h, child, target);
         }
         // ACLs first: data may be inside the inode beside them, and give way where there is no room.
         xattr::inherit_acl(h, dir, child, new.umask)?;
@@ -201,17 +206,18 @@ impl Fs {
     }
 
     /// Undoes the making of an inode that got no name.
-    pub(super) fn abandon(
+    pub fn abandon(
         &self,
         h: &mut Handle<'_>,
         mut child: RwLockWriteGuard<'_, InodeData>,
         is_dir: bool,
     ) -> Result<()> {
         if child.maps_blocks(self) {
-            // A new inode has a block or two: one step always suffices.
+            // A new inode has a few blocks: one step always suffices.
             map::remove(h, &mut child, FileBlock(0), 1 << 32)?;
         }
-        xattr::free_all(h, &mut child)?;
+        // And few attributes: those of its directory's default ACL.
+        while !xattr::free_all(h, &mut child)? {}
         self.finish_delete(h, &mut child, is_dir)
     }
 
@@ -250,6 +256,7 @@ impl Fs {
             if dir::lookup(self, &dir, name)?.is_some() {
                 return Err(Error::Exists);
             }
+            dir.check_key()?;
             if let Some(child) = inode.data.try_write() {
                 break (dir, child);
             }

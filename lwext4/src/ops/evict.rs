@@ -60,6 +60,23 @@ impl Fs {
     /// Finishes with an orphan: deletes it, or, if it still has a name, cuts it to its size. A chain
     /// of transactions if need be.
     pub fn evict(&self, ino: Ino) -> Result<()> {
+        self.evict_one(ino)?;
+        self.evict_values()
+    }
+
+    /// Deletes what attributes were in inodes that nobody uses any more. The caller has no handle, and
+    /// no inode locked.
+    pub fn evict_values(&self) -> Result<()> {
+        while let Some(ino) = self.values.next_unused() {
+            if self.orphans.claim(ino) {
+                let evicted = self.evict_one(ino);
+                evicted.inspect_err(|_| self.orphans.unclaim(ino))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn evict_one(&self, ino: Ino) -> Result<()> {
         let inode = self.inode(ino)?;
         loop {
             let mut h = self.begin(Credits::MAP)?;
@@ -90,13 +107,17 @@ impl Fs {
             h.store_synced(inode, data, true)?;
             return Ok(false);
         }
-        h.remove_orphan(data)?;
         if keep {
+            h.remove_orphan(data)?;
             h.store_synced(inode, data, true)?;
             return Ok(true);
         }
         self.alloc.end_append(self, data.ino)?;
-        xattr::free_all(h, data)?;
+        if !xattr::free_all(h, data)? {
+            h.store_synced(inode, data, true)?;
+            return Ok(false);
+        }
+        h.remove_orphan(data)?;
         let is_dir = data.raw.is_dir();
         self.finish_delete(h, data, is_dir)?;
         Ok(true)

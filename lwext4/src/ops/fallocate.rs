@@ -37,6 +37,7 @@ impl Fs {
                 Some(FileType::Directory) => return Err(Error::IsADirectory),
                 _ => return Err(Error::NotSupported("fallocate of a special file")),
             }
+            data.check_key()?;
             let flags = data.raw.flags();
             if flags.contains(InodeFlags::IMMUTABLE)
                 || (flags.contains(InodeFlags::APPEND)

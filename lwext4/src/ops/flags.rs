@@ -1,5 +1,6 @@
 //! Inode flags and projects, as chattr(1) and lsattr(1) have them, and access times.
 
+use crate::dir;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
@@ -53,6 +54,9 @@ impl Fs {
                 && !self.geo.features.incompat.contains(Incompat::CASEFOLD)
             {
                 return Err(Error::NotSupported("casefold without the feature"));
+            }
+            if changed.contains(InodeFlags::CASEFOLD) && !dir::is_empty(self, data)? {
+                return Err(Error::NotEmpty);
             }
             data.raw.set_flags(new);
             Ok(())

@@ -5,6 +5,7 @@ use crate::attr::{Attr, DirEntry, Entry};
 use crate::dir;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
+use crate::inode::InodeData;
 use crate::types::{FileType, Ino};
 
 /// How many entries are gathered at a time.
@@ -130,6 +131,26 @@ impl Fs {
         if data.raw.file_type() != Some(FileType::Symlink) {
             return Err(Error::InvalidArgument("not a symbolic link"));
         }
+        let target = self.stored_target(&data)?;
+        if !data.is_encrypted() {
+            return Ok(target);
+        }
+        // Two bytes are the length of what follows.
+        let encrypted = target.split_first_chunk().and_then(|(len, rest)| {
+            let len = usize::from(u16::from_le_bytes(*len));
+            rest.get(..len).filter(|rest| !rest.is_empty())
+        });
+        match encrypted {
+            Some(encrypted) => Ok(dir::show_without_key(encrypted, [0; 2])),
+            None => Err(crate::Corrupt::new("encrypted link's target")
+                .ino(ino)
+                .into()),
+        }
+    }
+
+    /// A symbolic link's target as it is stored.
+    fn stored_target(&self, data: &InodeData) -> Result<Vec<u8>> {
+        let ino = data.ino;
         let size = data.raw.size();
         if data.is_fast_symlink(self) {
             let len = (size as usize).min(data.raw.block().len());
@@ -141,7 +162,7 @@ impl Fs {
                 .into());
         }
         let mut target = vec![0; size as usize];
-        self.read_mapped(&data, 0, &mut target)?;
+        self.read_mapped(data, 0, &mut target)?;
         Ok(target)
     }
 }

@@ -10,6 +10,7 @@ mod rename;
 mod seek;
 mod unlink;
 
+pub(crate) use create::next_generation;
 pub(crate) use flags::VISIBLE;
 
 use crate::error::{Error, Result};

@@ -196,6 +196,8 @@ impl Fs {
             (_, Some(target)) if target == source => return Ok(Attempt::Done(None)),
             _ => {}
         }
+        dirs.from.check_key()?;
+        dirs.to().check_key()?;
         let source_inode = self.inode(source)?;
         let Some(target) = target else {
             let Some(mut data) = source_inode.data.try_write() else {

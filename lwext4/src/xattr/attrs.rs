@@ -1,13 +1,16 @@
 //! An inode's attributes taken out of their places, to be changed and put back.
 
-use super::{area, block};
+use super::{area, block, values};
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::ondisk::features::{Bit, Compat};
-use crate::ondisk::xattr::{Entry, Name, Table, Value, area_room, block_room, index, write_area};
+use crate::ondisk::xattr::{
+    Entry, Name, Table, Value, area_room, block_room, index, refcount, value_hash, write_area,
+};
 use crate::types::Ino;
+use std::mem;
 
 /// One attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +23,13 @@ struct Attr {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stored {
     Here(Box<[u8]>),
-    Inode { ino: Ino, size: u32, hash: u32 },
+    Inode {
+        ino: Ino,
+        size: u32,
+        hash: u32,
+    },
+    /// To be put into an inode when the attributes are stored.
+    Apart(Box<[u8]>),
 }
 
 impl Attr {
@@ -44,7 +53,21 @@ impl Attr {
             value: match &self.value {
                 Stored::Here(value) => Value::Here(value),
                 &Stored::Inode { ino, size, hash } => Value::Inode { ino, size, hash },
+                // What is known of it now: that it takes no room here.
+                Stored::Apart(value) => Value::Inode {
+                    ino: Ino(0),
+                    size: value.len() as u32,
+                    hash: 0,
+                },
             },
+        }
+    }
+
+    /// The inode that its value is in, and the value's size.
+    fn elsewhere(&self) -> Option<(Ino, u32)> {
+        match self.value {
+            Stored::Inode { ino, size, .. } => Some((ino, size)),
+            _ => None,
         }
     }
 
@@ -95,6 +118,11 @@ impl Place {
         self.changed = true;
     }
 
+    /// The inodes that values are in.
+    fn values(&self) -> impl Iterator<Item = (Ino, u32)> + '_ {
+        self.attrs.iter().filter_map(Attr::elsewhere)
+    }
+
     fn entries(&self) -> Vec<Entry<'_>> {
         self.attrs.iter().map(Attr::entry).collect()
     }
@@ -105,6 +133,15 @@ impl Place {
 pub(crate) struct Attrs {
     inside: Place,
     outside: Place,
+    /// The inodes of values that the tables referred to when they were read: each of them is counted
+    /// there once. A block that other inodes use, too, has counts of its own.
+    counted: Vec<Ino>,
+    /// Other inodes use the block, too.
+    shared: bool,
+    /// The blocks that values in inodes counted for in this inode.
+    value_blocks: i64,
+    /// Values longer than this go into inodes; `None` where the image cannot have such.
+    longest: Option<usize>,
 }
 
 impl Attrs {
@@ -116,7 +153,17 @@ impl Attrs {
         let block = block::open(fs, inode)?.map(|block| block.bytes());
         let table = block.as_ref().map(|bytes| Table::in_block(bytes));
         let outside = Place::load(table, block_room(fs.geo.block_size as usize)).map_err(bad)?;
-        Ok(Attrs { inside, outside })
+        let shared = block.is_some_and(|bytes| refcount(&bytes) > 1);
+        let own = outside.values().filter(|_| !shared);
+        let counted = inside.values().chain(own).map(|(ino, _)| ino).collect();
+        Ok(Attrs {
+            value_blocks: value_blocks(fs, &inside, &outside),
+            counted,
+            shared,
+            inside,
+            outside,
+            longest: values::allowed(fs).then_some(fs.geo.block_size as usize / 2),
+        })
     }
 
     /// The attribute's value, if it exists.
@@ -128,37 +175,59 @@ impl Attrs {
     }
 
     /// Takes the attribute out. Returns whether it existed.
-    ///
-    /// # Errors
-    /// [`Error::NotSupported`] when its value is in an inode.
-    pub(crate) fn remove(&mut self, name: Name<'_>) -> Result<bool> {
+    pub(crate) fn remove(&mut self, name: Name<'_>) -> bool {
         let mut existed = false;
         for place in [&mut self.inside, &mut self.outside] {
             if let Some(at) = place.find(name) {
-                if matches!(place.attrs[at].value, Stored::Inode { .. }) {
-                    return Err(Error::NotSupported(
-                        "changing an attribute value in an inode",
-                    ));
-                }
                 place.attrs.remove(at);
                 place.changed = true;
                 existed = true;
             }
         }
-        Ok(existed)
+        existed
+    }
+
+    /// Takes out up to `most` attributes whose values are in inodes, but for those in a block that
+    /// other inodes use, too. Returns whether there were any.
+    pub(crate) fn remove_values(&mut self, mut most: usize) -> bool {
+        let before = most;
+        let outside = (!self.shared).then_some(&mut self.outside);
+        for place in [Some(&mut self.inside), outside].into_iter().flatten() {
+            place.attrs.retain(|attr| {
+                let gone = most > 0 && attr.elsewhere().is_some();
+                most -= usize::from(gone);
+                place.changed |= gone;
+                !gone
+            });
+        }
+        most < before
     }
 
     /// Creates or replaces the attribute: inside the inode where it fits, else in the block, else by
-    /// moving attributes between the two.
+    /// moving attributes between the two, else with its value in an inode of its own, where the image
+    /// can have such. Long values are in inodes of their own always.
     ///
     /// # Errors
     /// [`Error::NoSpace`] when no distribution over the two places fits.
     pub(crate) fn put(&mut self, name: Name<'_>, value: &[u8]) -> Result<()> {
-        self.remove(name)?;
-        let attr = Attr::new(Entry {
+        self.remove(name);
+        let mut attr = Attr::new(Entry {
             name,
             value: Value::Here(value),
         });
+        let apart = Stored::Apart(value.into());
+        match self.longest {
+            Some(longest) if value.len() > longest => attr.value = apart,
+            Some(_) if !attr.pinned() && !value.is_empty() => match self.place(attr.clone()) {
+                Err(Error::NoSpace) => attr.value = apart,
+                placed => return placed,
+            },
+            _ => {}
+        }
+        self.place(attr)
+    }
+
+    fn place(&mut self, attr: Attr) -> Result<()> {
         if self.inside.has_room_for(&attr) {
             self.inside.push(attr);
         } else if attr.pinned() {
@@ -204,9 +273,75 @@ impl Attrs {
         Ok(())
     }
 
-    /// Puts the attributes back where they changed. When that fails, the inode is as before.
+    /// Puts the attributes back where they changed. When that fails, the inode is as before. Values in
+    /// inodes that are not used any more are to be deleted with
+    /// [`Fs::evict_values`](crate::fs::Fs::evict_values) afterwards.
     pub(crate) fn store(mut self, h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
-        h.fs().announce(Bit::Compat(Compat::EXT_ATTR));
+        let fs = h.fs();
+        fs.announce(Bit::Compat(Compat::EXT_ATTR));
+        let mut before = mem::take(&mut self.counted);
+        let stays_shared = self.shared && !self.outside.changed;
+        let own = self.outside.values().filter(|_| !stays_shared);
+        let mut joining: Vec<Ino> = self
+            .inside
+            .values()
+            .chain(own)
+            .map(|(ino, _)| ino)
+            .collect();
+        joining.retain(|ino| match before.iter().position(|other| other == ino) {
+            Some(at) => {
+                before.swap_remove(at);
+                false
+            }
+            None => true,
+        });
+        let leaving = before;
+        values::check(fs, inode, &joining)?;
+        values::check(fs, inode, &leaving)?;
+        let taken = self.take_values(h, inode)?;
+        if let Err(error) = self.write(h, inode) {
+            if !error.is_fault() {
+                leave_all(h, inode, &taken)?;
+            }
+            return Err(error);
+        }
+        for ino in joining {
+            values::join(h, inode, ino)?;
+        }
+        leave_all(h, inode, &leaving)?;
+        let blocks = value_blocks(fs, &self.inside, &self.outside) - self.value_blocks;
+        inode.add_blocks(fs, blocks);
+        Ok(())
+    }
+
+    /// Puts the values that are to be in inodes there: which inodes. Each of them has one user more.
+    fn take_values(&mut self, h: &mut Handle<'_>, inode: &InodeData) -> Result<Vec<Ino>> {
+        let mut taken = Vec::new();
+        for attr in self.inside.attrs.iter_mut().chain(&mut self.outside.attrs) {
+            let Stored::Apart(value) = &attr.value else {
+                continue;
+            };
+            match values::take(h, inode, value) {
+                Ok(stored) => {
+                    taken.push(stored.ino);
+                    attr.value = Stored::Inode {
+                        ino: stored.ino,
+                        size: value.len() as u32,
+                        hash: value_hash(&attr.suffix, stored.hash),
+                    };
+                }
+                Err(error) => {
+                    if !error.is_fault() {
+                        leave_all(h, inode, &taken)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    fn write(&mut self, h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
         if self.outside.changed {
             self.outside
                 .attrs
@@ -218,6 +353,17 @@ impl Attrs {
         }
         Ok(())
     }
+}
+
+/// The blocks that values in inodes count for in the inode that has them.
+fn value_blocks(fs: &Fs, inside: &Place, outside: &Place) -> i64 {
+    let values = inside.values().chain(outside.values());
+    values.map(|(_, size)| values::blocks(fs, size)).sum()
+}
+
+fn leave_all(h: &mut Handle<'_>, inode: &InodeData, inos: &[Ino]) -> Result<()> {
+    inos.iter()
+        .try_for_each(|&ino| values::leave(h, inode, ino))
 }
 
 /// Which of `spaces` (multiples of 4) to take so that their sum is the largest up to `room`.

@@ -6,9 +6,10 @@
 
 mod attrs;
 mod block;
-mod value;
+mod values;
 
 pub(crate) use block::SharedBlocks;
+pub(crate) use values::SharedValues;
 
 use crate::acl;
 use crate::attr::SetXattrMode;
@@ -17,9 +18,11 @@ use crate::fs::Fs;
 use crate::inline::{self, is_inline};
 use crate::inode::InodeData;
 use crate::journal::Handle;
-use crate::ondisk::features::Incompat;
 use crate::ondisk::xattr::{NAME_MAX, Name, Table, VALUE_MAX, Value, index};
 pub(crate) use attrs::Attrs;
+
+/// How many values in inodes of their own one transaction gives up.
+const VALUES_AT_ONCE: usize = 16;
 
 /// The value of attribute `name`.
 ///
@@ -100,7 +103,7 @@ pub(crate) fn store(
 pub(crate) fn remove(h: &mut Handle<'_>, inode: &mut InodeData, name: &[u8]) -> Result<()> {
     let name = visible(name)?;
     let mut attrs = Attrs::load(h.fs(), inode)?;
-    if attrs.remove(name)? {
+    if attrs.remove(name) {
         attrs.store(h, inode)
     } else if is_acl(name) {
         Ok(())
@@ -125,20 +128,21 @@ pub(crate) fn list(fs: &Fs, inode: &InodeData) -> Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-/// Gives up everything that the inode's attributes take outside of it, as the inode is deleted.
+/// Gives up what the inode's attributes take outside of it, as the inode is deleted: whether that was
+/// all. If not, the caller stores the inode, and goes on, perhaps in another transaction.
 ///
 /// # Errors
-/// [`Error::Corrupt`]; [`Error::NotSupported`] when values are in inodes of their own.
-pub(crate) fn free_all(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
-    let fs = h.fs();
-    if fs.geo.features.incompat.contains(Incompat::EA_INODE) {
-        let elsewhere =
-            |_: Name<'_>, value: Value<'_>| matches!(value, Value::Inode { .. }).then_some(());
-        if each(fs, inode, elsewhere)?.is_some() {
-            return Err(Error::NotSupported("freeing attribute values in inodes"));
+/// [`Error::Corrupt`].
+pub(crate) fn free_all(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<bool> {
+    if values::allowed(h.fs()) {
+        let mut attrs = Attrs::load(h.fs(), inode)?;
+        if attrs.remove_values(VALUES_AT_ONCE) {
+            attrs.store(h, inode)?;
+            return Ok(false);
         }
     }
-    block::release(h, inode)
+    block::release(h, inode)?;
+    Ok(true)
 }
 
 /// Gives a new inode what its directory's default ACL says: ACLs and the mode's permission bits. Without
@@ -184,7 +188,7 @@ pub(crate) fn read(fs: &Fs, inode: &InodeData, name: Name<'_>) -> Result<Option<
     let found = each(fs, inode, |candidate, value| {
         (candidate == name).then(|| match value {
             Value::Here(value) => Ok(value.to_vec()),
-            Value::Inode { ino, size, .. } => value::read(fs, inode, ino, size),
+            Value::Inode { ino, size, .. } => values::read(fs, inode, ino, size),
         })
     })?;
     found.transpose()

@@ -366,7 +366,11 @@ fn a_clock_that_goes_back_hurts_nothing() {
     }
     let dir = Dir::new();
     let path = dir.file("image");
-    for family in JOURNALED {
+    // The times of attributes' values are none: they count, and hash.
+    for family in JOURNALED
+        .iter()
+        .filter(|family| !family.name.contains("ea_inode"))
+    {
         let image = Arc::new(family.image(&dir));
         let work = |device: Arc<Overlay>, seed: u64, state: Option<(Tree, HashMap<Id, Ino>)>| {
             let volume = Volume::open(device, OpenOptions::default()).unwrap();

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Whether images can be mounted here; says so if not.
-fn can_mount(dir: &Dir) -> bool {
+pub fn can_mount(dir: &Dir) -> bool {
     let image = JOURNALED[1].image(dir);
     let path = dir.file("try");
     write_image(&path, &image);
@@ -39,12 +39,12 @@ fn text(path: &Path) -> &str {
 }
 
 /// A loop mount; unmounted when dropped.
-struct Mounted {
-    at: PathBuf,
+pub struct Mounted {
+    pub at: PathBuf,
 }
 
 impl Mounted {
-    fn new(image: &Path) -> Result<Mounted, String> {
+    pub fn new(image: &Path) -> Result<Mounted, String> {
         let at = image.with_extension("mounted");
         let _ = std::fs::create_dir(&at);
         let out = output(
@@ -77,7 +77,7 @@ impl Drop for Mounted {
 }
 
 /// What is in a directory of the host, as [`crate::model::read_volume`] tells it of a volume.
-fn read_tree(root: &Path) -> io::Result<Found> {
+pub fn read_tree(root: &Path) -> io::Result<Found> {
     let mut found = Found {
         listing: Listing::default(),
         contents: HashMap::new(),

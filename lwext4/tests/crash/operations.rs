@@ -4,6 +4,7 @@
 use crate::history::Scope;
 use crate::model::{Id, Kind, Node, ROOT};
 use crate::workload::{Scatter, Workload, new_file};
+use lwext4::ondisk::features::Incompat;
 use lwext4::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -269,7 +270,13 @@ impl Workload<'_> {
             changed = self.volume.removexattr(self.ino(id), &name);
             self.tree.change(id).xattrs.remove(&name);
         } else {
-            let len = *self.random.pick(&[3, 20, 100, 200]);
+            let features = self.volume.superblock().features();
+            let lens = if features.incompat.contains(Incompat::EA_INODE) {
+                [3, 100, 700, 3000]
+            } else {
+                [3, 20, 100, 200]
+            };
+            let len = *self.random.pick(&lens);
             let value = vec![b'a' + self.random.below(3) as u8; len];
             changed = self
                 .volume

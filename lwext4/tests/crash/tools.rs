@@ -57,7 +57,7 @@ pub const JOURNALED: &[Family] = &[
         ],
     },
     Family {
-        name: "inline_data",
+        name: "inline_data+ea_inode",
         size: 8 << 20,
         options: &[
             "-t",
@@ -67,7 +67,7 @@ pub const JOURNALED: &[Family] = &[
             "-J",
             "size=1",
             "-O",
-            "inline_data",
+            "inline_data,ea_inode",
         ],
     },
     Family {

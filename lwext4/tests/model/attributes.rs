@@ -6,7 +6,7 @@ use crate::random;
 use crate::tree::{Id, Time, Value, Xattrs};
 use crate::world::*;
 use fastrand::Rng;
-use lwext4::{FileType, SetAttr, SetXattrMode};
+use lwext4::{Error, FileType, SetAttr, SetXattrMode};
 
 /// Bytes for extended attributes inside an inode, and in its block.
 #[derive(Clone, Copy)]
@@ -198,21 +198,12 @@ impl World {
         }
         let mut after = node.xattrs.clone();
         after.insert(name.clone(), Value::Bytes(value.clone()));
-        if errors.is_empty() && !self.facts.rooms.fit(&after) {
+        let fits = !errors.is_empty() || self.facts.rooms.fit(&after);
+        if !fits && !self.facts.values {
             errors.push(ENOSPC);
         }
         let result = self.v().setxattr(node.ino, &name, &value, mode);
-        if self
-            .expect(
-                result,
-                &errors,
-                Need {
-                    blocks: 1,
-                    inode: false,
-                },
-            )
-            .is_some()
-        {
+        if self.expect_room(result, &errors, fits, value.len()) {
             self.tree.node_mut(id).xattrs = after;
             self.touch(id, false);
         }
@@ -256,21 +247,12 @@ impl World {
         } else {
             after.insert(name.to_vec(), Value::Acl(acl.clone()));
         }
-        if errors.is_empty() && !self.facts.rooms.fit(&after) {
+        let fits = !errors.is_empty() || self.facts.rooms.fit(&after);
+        if !fits && !self.facts.values {
             errors.push(ENOSPC);
         }
         let result = self.v().setxattr(node.ino, name, &value, mode);
-        if self
-            .expect(
-                result,
-                &errors,
-                Need {
-                    blocks: 1,
-                    inode: false,
-                },
-            )
-            .is_some()
-        {
+        if self.expect_room(result, &errors, fits, value.len()) {
             let node = self.tree.node_mut(id);
             node.xattrs = after;
             if access && !empty {
@@ -278,6 +260,30 @@ impl World {
             }
             self.touch(id, false);
         }
+    }
+
+    /// [`Self::expect`] for a new attribute; whether it was set. Where values can be in inodes, those
+    /// that do not fit may be, or may not be, if even their names find no room.
+    fn expect_room(
+        &mut self,
+        result: lwext4::Result<()>,
+        errors: &[i32],
+        fits: bool,
+        len: usize,
+    ) -> bool {
+        let values = self.facts.values;
+        if values && !fits && matches!(result, Err(Error::NoSpace)) {
+            return false;
+        }
+        let need = Need {
+            blocks: 1 + if values {
+                len as u64 / self.facts.block + 2
+            } else {
+                0
+            },
+            inode: values,
+        };
+        self.expect(result, errors, need).is_some()
     }
 
     pub fn op_removexattr(&mut self, rng: &mut Rng) {

@@ -231,6 +231,23 @@ pub const FAMILIES: &[Family] = &[
         ],
     ),
     mke2fs(
+        "values-1k",
+        49152,
+        &["-t", "ext4", "-b", "1024", "-O", "ea_inode"],
+    ),
+    mke2fs(
+        "values-inline",
+        49152,
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "2048",
+            "-O",
+            "ea_inode,inline_data,orphan_file",
+        ],
+    ),
+    mke2fs(
         "quota",
         49152,
         &["-t", "ext4", "-b", "1024", "-O", "quota,project"],

@@ -40,6 +40,8 @@ pub struct Facts {
     pub inode_size: u16,
     pub filetype: bool,
     pub extents: bool,
+    /// Attribute values may be in inodes of their own.
+    pub values: bool,
     /// Small files and directories are inside their inodes.
     pub inline: bool,
     pub journal: bool,
@@ -58,12 +60,12 @@ impl Facts {
             inode_size: sb.inode_size(),
             filetype: features.incompat.contains(Incompat::FILETYPE),
             extents: features.incompat.contains(Incompat::EXTENTS),
+            values: features.incompat.contains(Incompat::EA_INODE),
             inline: features.incompat.contains(Incompat::INLINE_DATA),
             journal: features.compat.contains(Compat::HAS_JOURNAL),
-            viewable: !features
-                .incompat
-                .intersects(Incompat::META_BG | Incompat::LARGEDIR | Incompat::INLINE_DATA)
-                && features.incompat.contains(Incompat::FILETYPE)
+            viewable: !features.incompat.intersects(
+                Incompat::META_BG | Incompat::LARGEDIR | Incompat::INLINE_DATA | Incompat::EA_INODE,
+            ) && features.incompat.contains(Incompat::FILETYPE)
                 && sb.def_hash_version() != 0
                 && sb.flags() & FLAG_UNSIGNED_HASH == 0
                 && !(sb.inode_size() == 128

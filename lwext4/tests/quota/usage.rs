@@ -19,6 +19,8 @@ const SHAPES: &[&[&str]] = &[
     &["-O", "quota,project,^has_journal"],
     &["-O", "quota,^metadata_csum", "-I", "128"],
     &["-O", QUOTA, "-E", "quotatype=prjquota"],
+    &["-O", "quota,project,bigalloc", "-C", "16384"],
+    &["-O", "quota,project,inline_data"],
 ];
 
 #[test]

@@ -4,8 +4,9 @@ mod insert;
 
 pub(super) use insert::{add, convert};
 
-use super::Blocks;
+use super::fold::Key;
 use super::hash::Hasher;
+use super::{Blocks, folds};
 use crate::cache::Block;
 use crate::error::Result;
 use crate::ondisk::dirent::{self, Slot};
@@ -49,7 +50,8 @@ impl Tree {
         if info.levels > max_levels {
             return Err(blocks.corrupt("htree: too deep"));
         }
-        let hasher = Hasher::new(info.hash_version, geo.unsigned_hash, geo.hash_seed);
+        let hasher = Hasher::new(info.hash_version, geo.unsigned_hash, geo.hash_seed)
+            .map(|hasher| hasher.folding(folds(blocks.fs, blocks.dir)));
         Ok(Tree {
             root,
             levels: info.levels,
@@ -168,13 +170,13 @@ pub(super) fn in_range(hash: u32, low: u32, high: Option<u32>) -> bool {
     hash >= low & !1 && high.is_none_or(|high| hash < high)
 }
 
-pub(super) fn find(blocks: &Blocks<'_>, name: &[u8]) -> Result<Option<(Arc<Block>, Slot)>> {
+pub(super) fn find(blocks: &Blocks<'_>, key: &Key<'_>) -> Result<Option<(Arc<Block>, Slot)>> {
     let tree = Tree::open(blocks)?;
-    let hash = tree.hasher.hash(name).major;
+    let hash = key.hash(&tree.hasher);
     let mut path = tree.descend(blocks, hash)?;
     for _ in 0..blocks.count {
         let leaf = blocks.leaf(path.leaf())?;
-        let slot = dirent::find(&leaf.bytes(), name);
+        let slot = key.find(&leaf.bytes());
         if let Some(slot) = slot {
             return Ok(Some((leaf, slot)));
         }

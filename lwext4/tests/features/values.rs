@@ -1,0 +1,251 @@
+//! Attribute values in inodes of their own (feature ea_inode).
+
+use crate::image::{Image, can_mount, create, find};
+use crate::tree::{Content, Kernel, Side, Tree, assert_same, bytes, walk};
+use lwext4::{FileType, Ino, SetXattrMode, Volume};
+use std::collections::BTreeMap;
+
+/// With journals that have room for what the kernel writes into them: whole values.
+const IMAGES: [&str; 4] = [
+    "-t ext4 -b 1024 -J size=4 -O ea_inode",
+    "-t ext4 -b 4096 -J size=8 -O ea_inode,metadata_csum_seed,orphan_file",
+    "-t ext4 -b 1024 -J size=4 -I 128 -O ea_inode,^metadata_csum,^extent,^64bit",
+    "-t ext4 -b 1024 -O ea_inode,inline_data,^has_journal",
+];
+
+/// The attributes of file `i`: some values are shared by several files, and some by several names.
+fn sample(i: usize) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    all.insert("user.shared".into(), bytes(1, 30_000));
+    all.insert("user.twin".into(), bytes(1, 30_000));
+    all.insert("user.own".into(), bytes(i, 2100 + i));
+    // Linux (6.18) counts a value too often in a block that several inodes share: none is equal.
+    all.insert("user.zz".into(), bytes(i, 60));
+    if i.is_multiple_of(2) {
+        all.insert("user.largest".into(), bytes(i % 4, 65_536));
+    }
+    for n in 0..i % 4 {
+        all.insert(format!("user.many{n}"), bytes(n, 400));
+    }
+    all
+}
+
+const FILES: usize = 20;
+
+fn fill(side: &dyn Side, tree: &mut Tree) {
+    for i in 0..FILES {
+        let path = format!("f{i}");
+        side.write(&path, 0, &bytes(i, i));
+        for (name, value) in sample(i) {
+            side.setxattr(&path, &name, &value);
+        }
+        tree.insert(path, (Content::File(bytes(i, i)), sample(i)));
+    }
+}
+
+/// Replaces, adds and deletes.
+fn change(side: &dyn Side, tree: &mut Tree) {
+    for i in 0..FILES {
+        let path = format!("f{i}");
+        if i % 5 == 4 {
+            side.unlink(&path);
+            tree.remove(&path);
+            continue;
+        }
+        let (_, attributes) = tree.get_mut(&path).expect("the file");
+        let mut set = |name: &str, value: Vec<u8>| {
+            side.setxattr(&path, name, &value);
+            attributes.insert(name.into(), value);
+        };
+        match i % 4 {
+            0 => set("user.shared", bytes(i, 9000)),
+            1 => set("user.own", b"small now".to_vec()),
+            2 => set("user.new", bytes(1, 30_000)),
+            _ => set("user.small", vec![1; 50]),
+        }
+    }
+}
+
+/// Free blocks and inodes.
+fn free(volume: &Volume) -> (u64, u64) {
+    let stat = volume.statfs();
+    (stat.free_blocks, stat.free_inodes)
+}
+
+#[test]
+fn the_kernel_reads_our_values_in_inodes_and_goes_on() {
+    if !can_mount() {
+        eprintln!(
+            "skipped: the_kernel_reads_our_values_in_inodes_and_goes_on: needs root and loop devices"
+        );
+        return;
+    }
+    for options in IMAGES {
+        let image = Image::make(options);
+        let mut wanted = Tree::new();
+        let volume = image.open();
+        fill(&volume, &mut wanted);
+        volume.close().expect("closed");
+        image.assert_consistent();
+        let mounted = image.mount();
+        let kernel = Kernel(mounted.file(""));
+        assert_same(&kernel.tree(), &wanted, options);
+        change(&kernel, &mut wanted);
+        drop(mounted);
+        image.assert_consistent();
+        let volume = image.open();
+        assert_same(&volume.tree(), &wanted, options);
+    }
+}
+
+#[test]
+fn we_read_the_kernels_values_in_inodes_and_go_on() {
+    if !can_mount() {
+        eprintln!(
+            "skipped: we_read_the_kernels_values_in_inodes_and_go_on: needs root and loop devices"
+        );
+        return;
+    }
+    for options in IMAGES {
+        let image = Image::make(options);
+        let before = {
+            let volume = image.open();
+            let free = free(&volume);
+            volume.close().expect("closed");
+            free
+        };
+        let mut wanted = Tree::new();
+        let mounted = image.mount();
+        fill(&Kernel(mounted.file("")), &mut wanted);
+        drop(mounted);
+        let volume = image.open();
+        assert_same(&volume.tree(), &wanted, options);
+        change(&volume, &mut wanted);
+        assert_same(&volume.tree(), &wanted, options);
+        volume.close().expect("closed");
+        image.assert_consistent();
+        let mounted = image.mount();
+        assert_same(&Kernel(mounted.file("")).tree(), &wanted, options);
+        drop(mounted);
+        let volume = image.open();
+        for path in wanted.keys() {
+            Side::unlink(&volume, path);
+        }
+        volume.sync().expect("synced");
+        let root_grew = volume.getattr(Ino::ROOT).expect("the root").sectors * 512;
+        let block = u64::from(volume.statfs().block_size);
+        let (blocks, inodes) = free(&volume);
+        assert_eq!(inodes, before.1, "{options}");
+        assert!(blocks + root_grew / block >= before.0, "{options}");
+        volume.close().expect("closed");
+        image.assert_consistent();
+    }
+}
+
+fn set(volume: &Volume, ino: Ino, name: &str, value: &[u8]) {
+    volume
+        .setxattr(ino, name.as_bytes(), value, SetXattrMode::Any)
+        .expect(name);
+}
+
+#[test]
+fn equal_values_share_an_inode_and_the_last_user_frees_it() {
+    let image = Image::make(IMAGES[0]);
+    let volume = image.open();
+    let before = free(&volume);
+    let value = bytes(3, 5000);
+    for i in 0..10 {
+        let ino = create(&volume, &format!("f{i}"), FileType::Regular, 0o644);
+        set(&volume, ino, "user.a", &value);
+        set(&volume, ino, "user.b", &value);
+    }
+    // Ten files, and one inode for all of their values.
+    assert_eq!(volume.statfs().free_inodes, before.1 - 11);
+    // Each file counts the value's blocks twice.
+    let attr = volume.getattr(find(&volume, "f0")).expect("attributes");
+    assert_eq!(attr.sectors, 2 * 5 * 2);
+    for i in 0..10 {
+        let name = format!("f{i}");
+        let ino = find(&volume, &name);
+        match i % 3 {
+            0 => Side::unlink(&volume, &name),
+            1 => {
+                volume.removexattr(ino, b"user.a").expect("removed");
+                set(&volume, ino, "user.b", b"");
+            }
+            _ => {
+                set(&volume, ino, "user.a", b"short");
+                volume.removexattr(ino, b"user.b").expect("removed");
+            }
+        }
+        let files = 10 - (i / 3 + 1);
+        let value = u64::from(i < 9);
+        assert_eq!(
+            volume.statfs().free_inodes,
+            before.1 - files - value,
+            "after file {i}"
+        );
+    }
+    volume.close().expect("closed");
+    image.assert_consistent();
+}
+
+#[test]
+fn many_values_of_one_file_are_freed_in_several_transactions() {
+    let image = Image::make("-t ext4 -b 4096 -O ea_inode -J size=4");
+    let volume = image.open();
+    let before = free(&volume);
+    let ino = create(&volume, "f", FileType::Regular, 0o644);
+    for n in 0..100 {
+        set(&volume, ino, &format!("user.{n}"), &bytes(n, 3000));
+    }
+    assert_eq!(volume.statfs().free_inodes, before.1 - 101);
+    Side::unlink(&volume, "f");
+    volume.sync().expect("synced");
+    assert_eq!(free(&volume), before);
+    volume.close().expect("closed");
+    image.assert_consistent();
+}
+
+#[test]
+fn what_fits_nowhere_else_goes_into_an_inode() {
+    let image = Image::make("-t ext4 -b 1024 -O ea_inode");
+    let volume = image.open();
+    let ino = create(&volume, "f", FileType::Regular, 0o644);
+    for n in 0..8 {
+        // Small enough for a table, and together too many.
+        set(&volume, ino, &format!("user.{n}"), &bytes(n, 400));
+    }
+    for n in 0..8 {
+        let value = volume.getxattr(ino, format!("user.{n}").as_bytes());
+        assert!(value.expect("a value") == bytes(n, 400), "user.{n}");
+    }
+    let full = volume.setxattr(ino, b"user.x", &vec![0; 65_537], SetXattrMode::Any);
+    assert!(full.is_err());
+    volume.close().expect("closed");
+    image.assert_consistent();
+}
+
+#[test]
+fn a_full_image_keeps_its_attributes() {
+    let image = Image::make("-t ext4 -b 1024 -N 32 -O ea_inode");
+    let volume = image.open();
+    let ino = create(&volume, "f", FileType::Regular, 0o644);
+    set(&volume, ino, "user.kept", &bytes(0, 2000));
+    let mut n = 0;
+    loop {
+        n += 1;
+        let name = format!("user.{n}");
+        if let Err(error) = volume.setxattr(ino, name.as_bytes(), &bytes(n, 600), SetXattrMode::Any)
+        {
+            assert_eq!(error.errno(), 28, "{error}");
+            break;
+        }
+    }
+    let failed = volume.setxattr(ino, b"user.kept", &bytes(9, 3000), SetXattrMode::Any);
+    assert_eq!(failed.expect_err("no inode is left").errno(), 28);
+    assert!(volume.getxattr(ino, b"user.kept").expect("a value") == bytes(0, 2000));
+    walk(&volume, "f");
+    volume.close().expect("closed");
+    image.assert_consistent();
+}
