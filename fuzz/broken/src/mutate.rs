@@ -5,7 +5,7 @@ use crate::fields::{self, Field};
 use crate::scenes::Scene;
 use crate::seal::seal;
 use crate::structures::{Kind, Structure, Structures};
-use lwext4::ondisk::mmp::{Mmp, SEQ_CLEAN, SEQ_MAX, SIZE};
+use lwext4::ondisk::mmp::{Mmp, SEQ_CLEAN, SEQ_FSCK, SIZE};
 
 /// What was done to an image, for people.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ fn release(found: &Structures, image: &mut [u8]) {
     };
     let bytes = image.get_mut(block.at..block.at + block.len);
     if let Some(mut mmp) = bytes.as_deref().and_then(Mmp::from_bytes)
-        && mmp.seq() <= SEQ_MAX
+        && !matches!(mmp.seq(), SEQ_CLEAN | SEQ_FSCK)
         && let Some(bytes) = bytes
     {
         let sound = mmp.verify(Some(found.seed)).is_ok();

@@ -6,7 +6,10 @@ use crate::device::Layered;
 use crate::mutate::{Damage, mutate};
 use crate::seeds::Seed;
 use crate::walk::{Place, walk};
-use lwext4::{CheckOptions, Durability, FileType, OpenOptions, Volume};
+use lwext4::{
+    CheckOptions, Durability, FileType, OpenOptions, Result as EngineResult, Stage, Volume,
+};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Which part of the engine a run is about.
@@ -97,6 +100,40 @@ fn read_only(image: &Arc<Vec<u8>>, choices: &mut Choices<'_>) -> Result<bool, Fi
     Ok(opened)
 }
 
+/// An image open for writing: each change in its own transaction, or all of them in one.
+enum Opened {
+    Volume(Volume),
+    Stage(Box<Stage>),
+}
+
+impl Opened {
+    fn open(device: Arc<Layered>, options: OpenOptions, staged: bool) -> EngineResult<Opened> {
+        Ok(if staged {
+            Opened::Stage(Box::new(Stage::open(device, options)?))
+        } else {
+            Opened::Volume(Volume::open(device, options)?)
+        })
+    }
+
+    fn close(self) -> EngineResult<()> {
+        match self {
+            Opened::Volume(volume) => volume.close(),
+            Opened::Stage(stage) => stage.commit(),
+        }
+    }
+}
+
+impl Deref for Opened {
+    type Target = Volume;
+
+    fn deref(&self) -> &Volume {
+        match self {
+            Opened::Volume(volume) => volume,
+            Opened::Stage(stage) => stage,
+        }
+    }
+}
+
 /// Some directories and a few files of all places.
 fn crowded(places: Vec<Place>, choices: &mut Choices<'_>) -> Vec<Place> {
     let (dirs, files): (Vec<Place>, Vec<Place>) = places
@@ -121,7 +158,8 @@ fn writable(
         cache_bytes: if choices.one_in(3) { 1 << 10 } else { 16 << 20 },
         ..OpenOptions::default()
     };
-    let Ok(volume) = Volume::open(device.clone(), options) else {
+    let staged = changes && choices.one_in(6);
+    let Ok(volume) = Opened::open(device.clone(), options, staged) else {
         stray(&device)?;
         return Ok((false, false));
     };
@@ -141,7 +179,9 @@ fn writable(
             std::thread::scope(|scope| {
                 for _ in 0..threads {
                     let choices = choices.fork();
-                    scope.spawn(|| change(&volume, &places, 4 * count, choices));
+                    let volume = &*volume;
+                    let places = &places;
+                    scope.spawn(move || change(volume, places, 4 * count, choices));
                 }
             });
         }

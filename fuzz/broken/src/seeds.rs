@@ -138,19 +138,14 @@ const RECIPES: &[Recipe] = &[
         make: Mke2fs("-t ext4 -J size=1 -g 512 -G 4 -O bigalloc,^bigalloc"),
     },
     Recipe {
-        name: "inline",
+        name: "mke2fs-inline",
         size: 4,
-        make: Engine("inline_data", LEAST, 1024, 256),
+        make: Mke2fs("-t ext4 -J size=1 -O inline_data"),
     },
     Recipe {
-        name: "inline-wide",
+        name: "mke2fs-inline-wide",
         size: 4,
-        make: Engine("inline_data,^has_journal", JournalSize::None, 1024, 1024),
-    },
-    Recipe {
-        name: "quota",
-        size: 4,
-        make: Engine("quota,project", LEAST, 1024, 256),
+        make: Mke2fs("-t ext4 -I 1024 -O inline_data,^has_journal"),
     },
     Recipe {
         name: "mke2fs-ea_inode",
@@ -183,7 +178,7 @@ const RECIPES: &[Recipe] = &[
         make: Mke2fs("-t ext4 -J size=1 -O mmp"),
     },
     Recipe {
-        name: "mke2fs-inline",
+        name: "mke2fs-inline-tree",
         size: 4,
         make: Mke2fsTree("-t ext4 -J size=1 -O inline_data"),
     },
@@ -202,7 +197,7 @@ const RECIPES: &[Recipe] = &[
         size: 6,
         make: Mke2fs(
             "-t ext4 -J size=1 -I 512 \
-             -O inline_data,ea_inode,casefold,encrypt,quota,project,verity,mmp,large_dir,orphan_file",
+             -O inline_data,ea_inode,casefold,encrypt,project,verity,mmp,large_dir,orphan_file",
         ),
     },
 ];
