@@ -45,7 +45,7 @@ fn main_job(name: &str, maker: Maker, features: Features, block_size: u32, inode
         Err(reason) => return skip(name, &reason),
     };
     image.fsck();
-    let empty = image.free();
+    let empty = image.unused();
     let load = Load {
         tar: tar_for(&spec),
         members: &[],

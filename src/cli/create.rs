@@ -17,9 +17,14 @@ pub struct Create {
     /// Size of the image: a number of bytes, or with K, M, G or T (powers of 1024).
     #[arg(short, long, value_name = "SIZE", value_parser = parse_size)]
     pub size: Option<u64>,
-    /// Size of a block in bytes: 1024, 2048 or 4096. By default 4096, or 1024 below 512 MiB.
+    /// Size of a block in bytes: a power of two from 1024 to 65536. By default 4096, or 1024 below 512 MiB. Linux mounts
+    /// images with blocks up to its own page size: 4096 on most machines.
     #[arg(short, long, value_name = "BYTES", value_parser = parse_size)]
     pub block_size: Option<u64>,
+    /// Size of a cluster, the unit of allocation: a power of two above the block size, up to 512M. Needs --features bigalloc.
+    /// By default 16 blocks.
+    #[arg(short = 'C', long, value_name = "BYTES", value_parser = parse_size)]
+    pub cluster_size: Option<u64>,
     /// Size of an inode in bytes: 128 or more, a power of two. 128 leaves no room for nanoseconds.
     #[arg(short = 'I', long, value_name = "BYTES", value_parser = parse_size)]
     pub inode_size: Option<u64>,

@@ -36,6 +36,9 @@ pub fn run(args: &cli::Create) -> Result<()> {
     };
     if !args.quiet {
         println!("{}", summary(path, &report));
+        if let Some(warning) = warning(path, &report) {
+            eprintln!("{warning}");
+        }
     }
     Ok(())
 }
@@ -238,6 +241,7 @@ fn format_options(args: &cli::Create) -> Result<FormatOptions> {
     };
     Ok(FormatOptions {
         block_size: narrow("block size", args.block_size)?,
+        cluster_size: narrow("cluster size", args.cluster_size)?,
         inode_size: narrow("inode size", args.inode_size)?,
         inodes: args.inodes,
         bytes_per_inode: args.bytes_per_inode,
@@ -271,14 +275,32 @@ fn explain(path: &Path, error: &Error) -> Failure {
     }
 }
 
+/// What Linux will say of the image, where it does not mount it everywhere.
+fn warning(path: &Path, report: &FormatReport) -> Option<String> {
+    let page = rustix::param::page_size();
+    (report.block_size as usize > page).then(|| {
+        format!(
+            "liveroot: warning: {}: blocks of {} bytes are larger than this machine's pages of {page}: its kernel may \
+             refuse to mount the image, liveroot does not",
+            path.display(),
+            report.block_size,
+        )
+    })
+}
+
 fn summary(path: &Path, report: &FormatReport) -> String {
     let block = u64::from(report.block_size);
     let journal = match report.journal_blocks {
         0 => "no journal".to_owned(),
         blocks => format!("journal {}", human_size(u64::from(blocks) * block)),
     };
+    let clusters = if report.cluster_size > block {
+        format!(" in clusters of {}", human_size(report.cluster_size))
+    } else {
+        String::new()
+    };
     format!(
-        "{}: {}, {} free, blocks of {}, {} inodes of {} bytes, {journal}",
+        "{}: {}, {} free, blocks of {}{clusters}, {} inodes of {} bytes, {journal}",
         path.display(),
         human_size(report.blocks.saturating_mul(block)),
         human_size(report.free_blocks.saturating_mul(block)),

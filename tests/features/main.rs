@@ -1,4 +1,4 @@
-//! Every feature of the table, and every old kind of image: made by mke2fs, filled through a mount, read back, emptied;
+//! Every feature of the table, and every old kind of image: made by mke2fs (or by `liveroot create`), filled through a mount, read back, emptied;
 //! or refused with a line that says why.
 //!
 //! `LIVEROOT_TEST_FULL=1` fills them with a whole root filesystem and the full-size tree. `LIVEROOT_TEST_MOUNT=loop`

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::command::{command, output, run, said, shell};
 use crate::support::full;
-use crate::support::image::{Image, LIVEROOT};
+use crate::support::image::{Image, LIVEROOT, Maker};
 use crate::support::requirements::{Need, can_run};
 
 /// How far liveroot goes with the image.
@@ -20,8 +20,9 @@ pub enum Support {
 /// An image, and what is tried on it.
 #[derive(Clone, Copy)]
 pub struct Row {
-    /// Options for mke2fs, separated by blanks.
-    pub mke2fs: &'static str,
+    pub maker: Maker,
+    /// Options for the maker, separated by blanks.
+    pub options: &'static str,
     pub mib: u64,
     /// With `LIVEROOT_TEST_FULL=1`.
     pub full_mib: u64,
@@ -36,10 +37,11 @@ pub struct Row {
     pub support: Support,
 }
 
-/// A row that is read and written.
-pub const fn row(mke2fs: &'static str) -> Row {
+/// A row that mke2fs makes with these options, and that is read and written.
+pub const fn row(options: &'static str) -> Row {
     Row {
-        mke2fs,
+        maker: Maker::Mke2fs,
+        options,
         mib: 256,
         full_mib: 2048,
         then: "",
@@ -47,6 +49,14 @@ pub const fn row(mke2fs: &'static str) -> Row {
         extra: None,
         ext4_view: true,
         support: Support::ReadWrite,
+    }
+}
+
+/// Likewise, made by `liveroot create`.
+pub const fn created(options: &'static str) -> Row {
+    Row {
+        maker: Maker::Create,
+        ..row(options)
     }
 }
 
@@ -99,16 +109,19 @@ impl Row {
         image
     }
 
-    /// The image as mke2fs makes it.
+    /// The image as its maker makes it.
     #[track_caller]
     pub fn make_plain(&self) -> Image {
-        let options: Vec<&str> = self.mke2fs.split_whitespace().collect();
+        let options: Vec<&str> = self.options.split_whitespace().collect();
         let mib = if full() && self.support == Support::ReadWrite {
             self.full_mib.max(self.mib)
         } else {
             self.mib
         };
-        Image::mke2fs(&options, mib)
+        match self.maker {
+            Maker::Mke2fs => Image::mke2fs(&options, mib),
+            Maker::Create => Image::create(&options, mib),
+        }
     }
 
     /// Does with the image what its support asks for.

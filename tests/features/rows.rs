@@ -1,7 +1,7 @@
 //! The table. A feature that liveroot learns to write loses its `read_only` or `refused`.
 
 use crate::extra;
-use crate::row::{Row, row};
+use crate::row::{Row, created, row};
 
 macro_rules! rows {
     ($($name:ident: $row:expr;)*) => {
@@ -80,6 +80,12 @@ rows! {
     bigalloc_1_mib: row("-t ext4 -O bigalloc,^64bit,^flex_bg -b 4096 -C 1048576 -N 16384").mib(8192);
     bigalloc_no_journal: row("-t ext4 -O bigalloc,^has_journal,^metadata_csum -b 1024 -C 4096 -N 16384");
 
+    // What `liveroot create` makes, where mke2fs's rows do not say it.
+    created_bigalloc: created("-O bigalloc -N 16384").extra(extra::cut_clusters).without_ext4_view();
+    created_bigalloc_block_4096: created("-O bigalloc,orphan_file -b 4096 -C 64K -N 16384").mib(1024);
+    created_block_65536: created("-b 64K -N 16384").mib(4096);
+    created_ext2: created("-O none,ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file -N 16384");
+
     // Checksums.
     metadata_csum: row("-t ext4 -O metadata_csum,^metadata_csum_seed -N 16384");
     metadata_csum_seed: row("-t ext4 -O metadata_csum,metadata_csum_seed -N 16384");
@@ -95,14 +101,22 @@ rows! {
     fast_commit: row("-t ext4 -O fast_commit -N 16384");
     stable_inodes: row("-t ext4 -O stable_inodes -N 16384");
 
+    // What inodes carry.
+    inline_data: row("-t ext4 -O inline_data -N 16384");
+    inline_data_inode_1024: row("-t ext4 -O inline_data -I 1024 -N 16384").without_ext4_view();
+    quota: row("-t ext4 -O quota -N 16384");
+    project: row("-t ext4 -O quota,project -E quotatype=usrquota:grpquota:prjquota -N 16384");
+    project_without_quota: row("-t ext4 -O project -N 16384");
+    verity: row("-t ext4 -O verity -N 16384");
     // ext4-view does not know it.
     mmp: row("-t ext4 -O mmp -N 16384").without_ext4_view();
-
-    // Who has what, and what must not change.
-    quota: row("-t ext4 -O quota -N 16384");
-    project: row("-t ext4 -O project -N 16384");
-    quota_and_project: row("-t ext4 -O quota,project -N 16384");
-    verity: row("-t ext4 -O verity -N 16384");
+    // ext4-view does not know these three; nor does every kernel know casefold.
+    ea_inode: row("-t ext4 -O ea_inode -N 16384").without_ext4_view();
+    casefold: row("-t ext4 -O casefold -N 16384").without_ext4_view();
+    encrypt: row("-t ext4 -O encrypt -N 16384").without_ext4_view();
+    bigalloc_with_all: row("-t ext4 -O bigalloc,quota,project,inline_data,orphan_file -b 4096 -C 16384 -N 16384")
+        .extra(extra::cut_clusters)
+        .without_ext4_view();
 
     // Directories.
     dir_nlink: row("-t ext4 -O dir_nlink -b 1024 -N 98304").mib(512).extra(extra::many_subdirectories);
@@ -112,7 +126,6 @@ rows! {
     no_large_dir: row("-t ext4 -b 1024 -N 16384").extra(extra::two_levels).without_ext4_view();
 
     // Only read.
-    ea_inode: row("-t ext4 -O ea_inode -N 16384").read_only("feature ea_inode allows reading only");
     shared_blocks: row("-t ext4 -N 16384")
         .then("debugfs -w -R 'feature shared_blocks' \"$1\" 2>&1")
         .read_only("feature shared_blocks allows reading only");
@@ -126,9 +139,6 @@ rows! {
     quota_with_ea_inode: row("-t ext4 -O quota,ea_inode -N 16384").read_only("allow");
 
     // Refused.
-    inline_data: row("-t ext4 -O inline_data -N 16384").refused("feature inline_data is not supported");
-    casefold: row("-t ext4 -O casefold -N 16384").refused("feature casefold is not supported");
-    encrypt: row("-t ext4 -O encrypt -N 16384").refused("feature encrypt is not supported");
     external_journal: row("-O journal_dev -b 4096").refused("this is an external journal, not a file system");
     compression: row("-t ext4").then("debugfs -w -R 'feature FEATURE_I0' \"$1\" 2>&1").refused(NEVER);
     dirdata: row("-t ext4").then("debugfs -w -R 'feature FEATURE_I12' \"$1\" 2>&1").refused(NEVER);

@@ -25,7 +25,7 @@ pub fn run(row: &Row) {
     let how = How::under_test();
     let image = row.make();
     image.fsck();
-    let before = image.free();
+    let before = image.unused();
     let (tar, members) = match tree::rootfs() {
         Some(tar) if full() => (tar, &[][..]),
         _ => tree::slice(),

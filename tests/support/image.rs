@@ -132,6 +132,16 @@ impl Image {
         Self { path, _dir: dir }
     }
 
+    /// Makes an image of `mib` MiB by `liveroot create` with exactly these options.
+    #[track_caller]
+    pub fn create(options: &[&str], mib: u64) -> Self {
+        let dir = TempDir::with_prefix("liveroot-test-").expect("a temporary directory");
+        let path = dir.path().join("image.ext4");
+        let mut create = command(LIVEROOT, ["create", "--quiet", "--size"]);
+        run(create.arg(format!("{mib}M")).args(options).arg(&path));
+        Self { path, _dir: dir }
+    }
+
     /// The names of its features, as dumpe2fs lists them.
     #[track_caller]
     pub fn features(&self) -> Vec<String> {
@@ -151,34 +161,36 @@ impl Image {
         non_contiguous(&report).unwrap_or_else(|| panic!("no summary in {report}"))
     }
 
-    /// The superblock's free counts. The blocks of quota files count as free: these files grow with
-    /// the number of users, and never shrink, as with the kernel.
+    /// The superblock's free counts.
     #[track_caller]
     pub fn free(&self) -> Free {
         let [blocks, inodes] = ["Free blocks:", "Free inodes:"].map(|name| self.number(name));
-        let blocks = blocks + self.quota_blocks();
         Free { blocks, inodes }
     }
 
+    /// What is free of files: the free counts, and the blocks of quota files, which keep room for every id that they
+    /// have seen.
     #[track_caller]
-    fn quota_blocks(&self) -> u64 {
-        let report = self.described();
-        let files = report.lines().filter_map(|line| {
-            let (name, ino) = line.split_once(" quota inode:")?;
-            Some((name, ino.trim().parse::<u32>().ok()?))
+    pub fn unused(&self) -> Free {
+        let described = self.described();
+        let files = described.lines().filter_map(|line| {
+            let (what, ino) = line.split_once(" quota inode:")?;
+            ["User", "Group", "Project"]
+                .contains(&what)
+                .then_some(ino.trim())
         });
-        let sectors = files.map(|(name, ino)| {
-            let mut debugfs = Command::new("debugfs");
-            let stat = run(debugfs
-                .args(["-R", &format!("stat <{ino}>")])
-                .arg(&self.path));
-            let count = stat.split("Blockcount:").nth(1).unwrap_or_default();
-            let count = count.split_whitespace().next().map(str::parse::<u64>);
-            count
-                .unwrap_or_else(|| panic!("{name}: {stat}"))
-                .expect("a number")
-        });
-        sectors.sum::<u64>() * 512 / self.number("Block size:")
+        let sectors: u64 = files
+            .map(|ino| {
+                let mut stat = command("debugfs", ["-R", &format!("stat <{ino}>")]);
+                let told = run(stat.arg(&self.path));
+                told.split_once("Blockcount: ")
+                    .and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<u64>().ok())
+                    .unwrap_or_else(|| panic!("no Blockcount in {told}"))
+            })
+            .sum();
+        let mut free = self.free();
+        free.blocks += sectors * 512 / self.number("Block size:");
+        free
     }
 
     /// The superblock, as dumpe2fs describes it.

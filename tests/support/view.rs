@@ -17,7 +17,7 @@ const PIECE: u64 = 1 << 16;
 
 /// True if ext4-view 1.0 can read such an image at all. It wants inodes longer than 128 bytes, file types in
 /// directories and signed hashes, trips over holes in maps without extents, and knows neither meta groups nor
-/// three-level directories.
+/// three-level directories, data in inodes and multiple-mount protection.
 #[track_caller]
 pub fn reads(image: &Image) -> bool {
     let described = image.described();
@@ -35,6 +35,8 @@ pub fn reads(image: &Image) -> bool {
         && has("extent")
         && !has("meta_bg")
         && !has("large_dir")
+        && !has("inline_data")
+        && !has("mmp")
 }
 
 /// Walks the image with ext4-view and the same tree in a mount, and compares types, modes, owners, times, link

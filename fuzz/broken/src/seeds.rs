@@ -48,7 +48,7 @@ enum Make {
     Engine(&'static str, JournalSize, u32, u16),
     /// By mke2fs, filled by the engine.
     Mke2fs(&'static str),
-    /// By mke2fs, filled by it too: features that the engine only reads.
+    /// By mke2fs, filled by it too: structures as another writer makes them.
     Mke2fsTree(&'static str),
 }
 

@@ -65,7 +65,7 @@ impl Files<'_, '_> {
             inode.set_flags(InodeFlags::EXTENTS);
         }
         inode.set_size(count * u64::from(block_size));
-        inode.set_sectors(map.blocks() * u64::from(block_size / 512), block_size);
+        inode.set_sectors(map.taken * u64::from(block_size / 512), block_size);
         self.blocks.extend(map.nodes);
         Ok(map.data.into_iter().flatten().collect())
     }

@@ -4,6 +4,7 @@
 use super::options::{self, FormatOptions};
 use crate::error::{Error, Result};
 use crate::ondisk::features::{Compat, Features, Incompat, RoCompat};
+use crate::ondisk::superblock;
 use crate::types::Ino;
 use std::ops::Range;
 
@@ -12,6 +13,8 @@ pub(super) const FIRST_INO: u32 = 11;
 /// More groups are refused: their descriptors would not fit in memory comfortably. Enough for
 /// 256 TiB in blocks of 4 KiB.
 const MAX_GROUPS: u64 = 1 << 21;
+/// What mke2fs and e2fsck accept.
+const MAX_CLUSTER_SIZE: u32 = 512 << 20;
 /// A last group must have so many blocks beyond its own metadata to be kept.
 const WORTHWHILE: u64 = 50;
 
@@ -20,7 +23,9 @@ const WORTHWHILE: u64 = 50;
 pub(super) struct Geometry {
     pub features: Features,
     pub block_size: u32,
-    /// 1 with blocks of 1 KiB, whose block 0 is outside of all groups; else 0.
+    /// log2 of the blocks in a cluster; 0 without bigalloc.
+    pub cluster_bits: u32,
+    /// 1 with blocks of 1 KiB, whose block 0 is outside of all groups; else, and with clusters, 0.
     pub first_block: u64,
     pub blocks: u64,
     /// Blocks that only the reserved user may take.
@@ -74,9 +79,15 @@ impl Geometry {
             ));
         }
         let mut features = features;
+        let bigalloc = features.ro_compat.contains(RoCompat::BIGALLOC);
+        let cluster_bits = if bigalloc {
+            cluster_bits(block_size, options.cluster_size)?
+        } else {
+            0
+        };
         let mut blocks = size / u64::from(block_size);
-        // mke2fs leaves the part of a host page at the end unused.
-        blocks -= blocks % u64::from(4096_u32.div_ceil(block_size));
+        // mke2fs leaves the part of a host page at the end unused. A part of a cluster would be of no use.
+        blocks -= blocks % u64::from(4096_u32.div_ceil(block_size).max(1 << cluster_bits));
         if blocks == 0 {
             return too_small();
         }
@@ -89,14 +100,17 @@ impl Geometry {
             // Reserved descriptors are mapped with 32-bit block numbers.
             features.compat.remove(Compat::RESIZE_INODE);
         }
-        let inodes = options::wanted_inodes(blocks, block_size, inode_size, class_ratio, options)?;
+        // A file takes a cluster at least.
+        let ratio = class_ratio.max(u64::from(block_size) << cluster_bits);
+        let inodes = options::wanted_inodes(blocks, block_size, inode_size, ratio, options)?;
         let mut geometry = Geometry {
             features,
             block_size,
-            first_block: u64::from(block_size == 1024),
+            cluster_bits,
+            first_block: u64::from(block_size == 1024 && !bigalloc),
             blocks,
             reserved: (options.reserved_percent * blocks as f64 / 100.0) as u64,
-            blocks_per_group: (block_size * 8).min(65528),
+            blocks_per_group: blocks_per_group(block_size, cluster_bits)?,
             groups: 0,
             inode_size,
             inodes_per_group: 0,
@@ -141,10 +155,10 @@ impl Geometry {
             self.groups = groups as u32;
             if inodes.div_ceil(groups) > u64::from(self.block_size) * 8 {
                 // Smaller groups are more groups: fewer inodes in each.
-                if self.blocks_per_group < 256 {
+                if self.blocks_per_group >> self.cluster_bits < 256 {
                     return too_many_inodes(inodes);
                 }
-                self.blocks_per_group -= 8;
+                self.blocks_per_group -= 8 << self.cluster_bits;
                 self.blocks = blocks;
                 self.reserved = reserved;
                 continue;
@@ -270,6 +284,16 @@ impl Geometry {
         start..(start + per_group).min(self.blocks)
     }
 
+    /// Blocks in a cluster.
+    pub fn cluster_blocks(&self) -> u64 {
+        1 << self.cluster_bits
+    }
+
+    /// How many clusters hold `blocks` blocks.
+    pub fn clusters(&self, blocks: u64) -> u64 {
+        blocks.div_ceil(self.cluster_blocks())
+    }
+
     /// The group that holds `block`.
     pub fn group_of(&self, block: u64) -> u32 {
         (block.saturating_sub(self.first_block) / u64::from(self.blocks_per_group)) as u32
@@ -296,7 +320,9 @@ impl Geometry {
 
     /// What `group` starts with.
     pub fn head(&self, group: u32) -> Head {
-        let start = self.group(group).start;
+        // The primary superblock is in the second block of 1 KiB, even where groups start with block 0.
+        let least = superblock::OFFSET / u64::from(self.block_size);
+        let start = self.group(group).start.max(least);
         let has_super = self.has_super(group);
         let after_super = start + u64::from(has_super);
         let (descriptors, reserved) = if self.meta_bg() {
@@ -314,6 +340,29 @@ impl Geometry {
             descriptors: after_super..after_super + descriptors,
             end: after_super + descriptors + reserved,
         }
+    }
+}
+
+/// log2 of the blocks in a cluster of `size` bytes.
+fn cluster_bits(block_size: u32, size: Option<u32>) -> Result<u32> {
+    match size {
+        // As mke2fs.
+        None => Ok(4),
+        Some(size) if size.is_power_of_two() && size > block_size && size <= MAX_CLUSTER_SIZE => {
+            Ok((size / block_size).trailing_zeros())
+        }
+        Some(size) => invalid(format!(
+            "bad cluster size {size}: a power of two above the block size ({block_size}), up to {MAX_CLUSTER_SIZE}, is needed"
+        )),
+    }
+}
+
+/// As many as a block of the bitmap counts clusters, and its descriptor's 16 bits.
+fn blocks_per_group(block_size: u32, cluster_bits: u32) -> Result<u32> {
+    let blocks = u64::from((block_size * 8).min(65528)) << cluster_bits;
+    match u32::try_from(blocks) {
+        Ok(blocks) => Ok(blocks),
+        Err(_) => invalid("the clusters are too large for the block size".to_owned()),
     }
 }
 

@@ -79,6 +79,8 @@ impl<'g> Layout<'g> {
                 *layout.field(group, table) = start;
             }
         }
+        // Tables share clusters with each other, but not with files.
+        layout.space.widen(geometry.cluster_blocks());
         Ok(layout)
     }
 
@@ -137,11 +139,17 @@ impl<'g> Layout<'g> {
         }
     }
 
-    /// Takes `count` blocks for a file: the first free ones at or after `goal`, then from the start.
+    /// Takes `count` blocks for a file, or as many more as fill the last cluster: the first free ones at or after
+    /// `goal`, then from the start.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] when they do not fit.
     pub fn take(&mut self, goal: u64, count: u64) -> Result<Vec<Range<u64>>> {
+        let cluster = self.geometry.cluster_blocks();
+        let (goal, count) = (
+            goal.next_multiple_of(cluster),
+            count.next_multiple_of(cluster),
+        );
         let pieces = self.space.take_from(goal, count).ok_or_else(no_room)?;
         for piece in &pieces {
             self.initialise(piece.clone());

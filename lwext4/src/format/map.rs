@@ -17,6 +17,8 @@ pub(super) struct Map {
     pub nodes: Vec<(u64, Vec<u8>)>,
     /// The data, in the order of the file.
     pub data: Vec<Range<u64>>,
+    /// Blocks that data and map take, in whole clusters.
+    pub taken: u64,
     /// Whether the map is an extent tree.
     pub extents: bool,
 }
@@ -45,12 +47,10 @@ impl Map {
             indirect(layout, goal, count)
         }
     }
+}
 
-    /// Blocks of data and map together.
-    pub fn blocks(&self) -> u64 {
-        let data: u64 = self.data.iter().map(|run| run.end - run.start).sum();
-        data + self.nodes.len() as u64
-    }
+fn total(runs: &[Range<u64>]) -> u64 {
+    runs.iter().map(|run| run.end - run.start).sum()
 }
 
 /// A node with as many of `entries` as it has room for, which the caller has counted.
@@ -60,7 +60,19 @@ fn write_node(bytes: &mut [u8], depth: u16, entries: &[Entry]) {
 }
 
 fn extents(layout: &mut Layout<'_>, goal: u64, count: u64, owner_seed: u32) -> Result<Map> {
-    let data = layout.take(goal, count)?;
+    let mut data = layout.take(goal, count)?;
+    let mut taken = total(&data);
+    let mut surplus = taken - count;
+    while let Some(last) = data.last_mut()
+        && surplus > 0
+    {
+        let cut = surplus.min(last.end - last.start);
+        last.end -= cut;
+        surplus -= cut;
+        if last.is_empty() {
+            data.pop();
+        }
+    }
     let mut leaves = Vec::new();
     let mut at: u64 = 0;
     for run in &data {
@@ -81,6 +93,7 @@ fn extents(layout: &mut Layout<'_>, goal: u64, count: u64, owner_seed: u32) -> R
         root: [0; 60],
         nodes: Vec::new(),
         data,
+        taken,
         extents: true,
     };
     let root_entries = extent::capacity(map.root.len());
@@ -97,7 +110,9 @@ fn extents(layout: &mut Layout<'_>, goal: u64, count: u64, owner_seed: u32) -> R
         .map_or(0, |run| run.start.saturating_sub(1));
     let mut indexes = Vec::new();
     for leaves in leaves.chunks(extent::capacity(block_size)) {
-        let block = layout.take(before, 1)?.first().map_or(0, |run| run.start);
+        let node = layout.take(before, 1)?;
+        taken += total(&node);
+        let block = node.first().map_or(0, |run| run.start);
         let mut bytes = vec![0; block_size];
         write_node(&mut bytes, 0, &encode(leaves));
         if layout.geometry.metadata_csum() {
@@ -114,6 +129,7 @@ fn extents(layout: &mut Layout<'_>, goal: u64, count: u64, owner_seed: u32) -> R
         return Err(Error::FileTooBig);
     }
     write_node(&mut map.root, 1, &indexes);
+    map.taken = taken;
     Ok(map)
 }
 
@@ -185,6 +201,7 @@ fn indirect(layout: &mut Layout<'_>, goal: u64, count: u64) -> Result<Map> {
     }
     Ok(Map {
         root,
+        taken: count + nodes,
         nodes: build.nodes,
         data: build.data,
         extents: false,

@@ -37,6 +37,8 @@ const MAX_JOURNAL: u64 = 10_240_000;
 pub struct FormatReport {
     /// Block size in bytes.
     pub block_size: u32,
+    /// Cluster size in bytes; the block size without bigalloc.
+    pub cluster_size: u64,
     /// Inode size in bytes.
     pub inode_size: u16,
     /// Blocks in all.
@@ -101,7 +103,8 @@ pub fn format(device: &dyn BlockDevice, options: &FormatOptions) -> Result<Forma
     };
 
     let mut layout = Layout::new(&geometry)?;
-    let overhead = layout.space.taken() + journal.map_or(0, |(count, _)| u64::from(count));
+    let overhead = geometry.clusters(layout.space.taken())
+        + journal.map_or(0, |(count, _)| geometry.clusters(u64::from(count)));
     let mut files = Files {
         layout: &mut layout,
         now,
@@ -133,6 +136,7 @@ pub fn format(device: &dyn BlockDevice, options: &FormatOptions) -> Result<Forma
 
     Ok(FormatReport {
         block_size: geometry.block_size,
+        cluster_size: u64::from(geometry.block_size) << geometry.cluster_bits,
         inode_size: geometry.inode_size,
         blocks: geometry.blocks,
         free_blocks,
@@ -249,9 +253,9 @@ fn superblock(
     sb.set_first_data_block(geometry.first_block as u32);
     let log = (geometry.block_size / 1024).trailing_zeros();
     sb.set_log_block_size(log);
-    sb.set_log_cluster_size(log);
+    sb.set_log_cluster_size(log + geometry.cluster_bits);
     sb.set_blocks_per_group(geometry.blocks_per_group);
-    sb.set_clusters_per_group(geometry.blocks_per_group);
+    sb.set_clusters_per_group(geometry.blocks_per_group >> geometry.cluster_bits);
     sb.set_inodes_per_group(geometry.inodes_per_group);
     sb.set_first_ino(geometry::FIRST_INO);
     sb.set_inode_size(geometry.inode_size);

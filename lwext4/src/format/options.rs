@@ -12,6 +12,9 @@ use std::str::FromStr;
 pub struct FormatOptions {
     /// Block size in bytes, a power of two from 1,024 to 65,536; `None`: 4,096, or 1,024 below 512 MiB.
     pub block_size: Option<u32>,
+    /// Cluster size in bytes, with the feature bigalloc: a power of two above the block size, up to 512 MiB; `None`: 16
+    /// blocks.
+    pub cluster_size: Option<u32>,
     /// Inode size in bytes, a power of two from 128 to the block size; `None`: 256.
     pub inode_size: Option<u16>,
     /// How many inodes, rounded up to fill the inode tables. Goes before `bytes_per_inode`.
@@ -47,6 +50,7 @@ impl Default for FormatOptions {
     fn default() -> Self {
         FormatOptions {
             block_size: None,
+            cluster_size: None,
             inode_size: None,
             inodes: None,
             bytes_per_inode: None,
@@ -206,7 +210,10 @@ const PRODUCIBLE: Features = Features {
         .union(Incompat::META_BG)
         .union(Incompat::CSUM_SEED)
         .union(Incompat::LARGEDIR),
-    ro_compat: DEFAULT.ro_compat.union(RoCompat::GDT_CSUM),
+    ro_compat: DEFAULT
+        .ro_compat
+        .union(RoCompat::GDT_CSUM)
+        .union(RoCompat::BIGALLOC),
 };
 
 /// Block size and bytes per inode by the device's size in bytes (`mke2fs.conf`: floppy, small,
@@ -241,6 +248,15 @@ pub(super) fn features(options: &FormatOptions) -> Result<Features> {
     } else if features.incompat.contains(Incompat::CSUM_SEED) {
         return refuse("the feature metadata_csum_seed needs metadata_csum");
     }
+    if features.ro_compat.contains(RoCompat::BIGALLOC) {
+        if !features.incompat.contains(Incompat::EXTENTS) {
+            return refuse("the feature bigalloc needs extent");
+        }
+        // Its inode counts single blocks of clusters that others share.
+        features.compat.remove(Compat::RESIZE_INODE);
+    } else if options.cluster_size.is_some() {
+        return refuse("a cluster size needs the feature bigalloc");
+    }
     let Features {
         compat, incompat, ..
     } = features;
@@ -265,13 +281,13 @@ pub(super) fn features(options: &FormatOptions) -> Result<Features> {
     Ok(features)
 }
 
-/// How many inodes to make at least, on a file system of `blocks` blocks whose size class has one for
-/// `class_ratio` bytes.
+/// How many inodes to make at least, on a file system of `blocks` blocks that has one for `least_ratio` bytes by
+/// default.
 pub(super) fn wanted_inodes(
     blocks: u64,
     block_size: u32,
     inode_size: u16,
-    class_ratio: u64,
+    least_ratio: u64,
     options: &FormatOptions,
 ) -> Result<u64> {
     let inodes = match (options.inodes, options.bytes_per_inode) {
@@ -284,7 +300,7 @@ pub(super) fn wanted_inodes(
                     )));
                 }
                 Some(ratio) => ratio,
-                None => class_ratio.max(u64::from(block_size)),
+                None => least_ratio.max(u64::from(block_size)),
             };
             let bytes = blocks.saturating_mul(u64::from(block_size));
             (bytes / ratio).min(u64::from(u32::MAX))
@@ -329,7 +345,7 @@ mod tests {
     fn bad_features_are_refused_by_name() {
         for (text, word) in [
             ("flexbg", "flexbg"),
-            ("bigalloc", "bigalloc"),
+            ("bigalloc,^extent,^64bit", "extent"),
             ("inline_data", "inline_data"),
             ("meta_bg", "resize_inode"),
             ("^sparse_super", "sparse_super"),

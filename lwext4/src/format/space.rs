@@ -41,6 +41,21 @@ impl Space {
         self.runs.insert(start, end);
     }
 
+    /// Takes the rest of every run of `unit` blocks of which some are taken.
+    pub fn widen(&mut self, unit: u64) {
+        if unit == 1 {
+            return;
+        }
+        let runs = std::mem::take(&mut self.runs);
+        self.taken = 0;
+        let mut behind = 0;
+        for (start, end) in runs {
+            let start = (start - start % unit).max(behind);
+            behind = end.next_multiple_of(unit).min(self.end).max(behind);
+            self.take(start..behind);
+        }
+    }
+
     /// How many blocks are taken.
     pub fn taken(&self) -> u64 {
         self.taken
@@ -134,6 +149,20 @@ mod tests {
         assert!(space.is_free(15..20));
         assert!(!space.is_free(15..21));
         assert_eq!(space.taken(), 25);
+    }
+
+    #[test]
+    fn widened_runs_fill_their_clusters() {
+        let mut space = Space::new(62);
+        for run in [0..1, 3..9, 10..11, 40..44, 60..61] {
+            space.take(run);
+        }
+        space.widen(4);
+        assert_eq!(
+            space.runs(0..62).collect::<Vec<_>>(),
+            [0..12, 40..44, 60..62]
+        );
+        assert_eq!(space.taken(), 18);
     }
 
     #[test]

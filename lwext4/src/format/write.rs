@@ -103,7 +103,7 @@ pub(super) fn tables(
             block_bitmap: BlockNo(group.block_bitmap),
             inode_bitmap: BlockNo(group.inode_bitmap),
             inode_table: BlockNo(group.inode_table),
-            free_blocks: layout.free_in(number),
+            free_blocks: layout.free_in(number) >> geometry.cluster_bits,
             free_inodes,
             used_dirs: used_dirs.get(number as usize).copied().unwrap_or(0),
             flags: INODE_ZEROED,
@@ -116,7 +116,7 @@ pub(super) fn tables(
         if group.initialised || used > 0 {
             let bitmap = block_bitmap(layout, number);
             if geometry.metadata_csum() {
-                let bytes = geometry.blocks_per_group as usize / 8;
+                let bytes = (geometry.blocks_per_group >> geometry.cluster_bits) as usize / 8;
                 desc.block_bitmap_csum = crc32c(seals.seed, &bitmap[..bytes]);
             }
             blocks.push((group.block_bitmap, bitmap));
@@ -181,16 +181,19 @@ fn inode_blocks(
     blocks.into_iter().collect()
 }
 
-/// Bits for the blocks of `group`; those beyond the group's end are set.
+/// Bits for the clusters of `group`; those beyond the group's end are set.
 fn block_bitmap(layout: &Layout<'_>, group: u32) -> Vec<u8> {
     let geometry = layout.geometry;
     let mut bytes = vec![0; geometry.block_size as usize];
     let range = geometry.group(group);
     for run in layout.space.runs(range.clone()) {
-        set_bits(&mut bytes, run.start - range.start, run.end - range.start);
+        let (start, end) = (run.start - range.start, run.end - range.start);
+        let first = start >> geometry.cluster_bits;
+        set_bits(&mut bytes, first, geometry.clusters(end));
     }
     let bits = bytes.len() as u64 * 8;
-    set_bits(&mut bytes, range.end - range.start, bits);
+    let clusters = geometry.clusters(range.end - range.start);
+    set_bits(&mut bytes, clusters, bits);
     bytes
 }
 

@@ -25,7 +25,8 @@ pub struct Image {
     _home: tempfile::TempDir,
 }
 
-fn new_file(file_type: FileType) -> NewFile {
+/// A file for the superuser.
+pub fn new_file(file_type: FileType) -> NewFile {
     NewFile {
         file_type,
         perm: 0o755,

@@ -2,6 +2,7 @@
 
 mod change;
 mod damage;
+mod huge;
 mod image;
 mod kernel;
 mod limits;

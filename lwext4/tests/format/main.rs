@@ -59,6 +59,14 @@ const FEATURES: &[&str] = &[
     "none,has_journal,ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file",
 ];
 
+/// With clusters, things lie elsewhere than mke2fs puts them.
+const CLUSTERS: &[&str] = &[
+    "bigalloc",
+    "bigalloc,^flex_bg,^64bit",
+    "bigalloc,meta_bg,orphan_file",
+    "bigalloc,^metadata_csum,^has_journal",
+];
+
 #[test]
 fn every_feature_set_is_clean_at_every_size() {
     let sizes = [
@@ -70,7 +78,7 @@ fn every_feature_set_is_clean_at_every_size() {
         3 * GIB + 77 * 4096,
         20 * GIB,
     ];
-    for features in FEATURES {
+    for features in FEATURES.iter().chain(CLUSTERS) {
         for size in sizes {
             clean(size, &options(features));
         }
@@ -91,6 +99,23 @@ fn every_block_and_inode_size_is_clean() {
                 let report = clean(2 * GIB, &options);
                 assert_eq!(report.block_size, block_size);
                 assert_eq!(report.inode_size, inode_size);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_cluster_size_is_clean() {
+    for block_shift in [10, 12, 16] {
+        for cluster_shift in [block_shift + 1, block_shift + 4, 20, 24] {
+            for features in CLUSTERS {
+                let options = FormatOptions {
+                    block_size: Some(1 << block_shift),
+                    cluster_size: Some(1 << cluster_shift),
+                    ..options(features)
+                };
+                let report = clean(4 * GIB, &options);
+                assert_eq!(report.cluster_size, 1 << cluster_shift);
             }
         }
     }

@@ -32,6 +32,24 @@ fn bad_block_sizes() {
 }
 
 #[test]
+fn bad_cluster_sizes() {
+    for cluster_size in [0, 1024, 4096, 5000, 1 << 30] {
+        let options = FormatOptions {
+            block_size: Some(4096),
+            cluster_size: Some(cluster_size),
+            ..options("bigalloc")
+        };
+        let words = format!("bad cluster size {cluster_size}");
+        assert_refused(GIB, &options, &words);
+    }
+    let options = FormatOptions {
+        cluster_size: Some(65536),
+        ..options("")
+    };
+    assert_refused(GIB, &options, "needs the feature bigalloc");
+}
+
+#[test]
 fn bad_inode_sizes() {
     for inode_size in [0, 64, 200, 2048, u16::MAX] {
         let options = FormatOptions {

@@ -196,6 +196,7 @@ pub const FAMILIES: &[Family] = &[
         "metadata_csum_seed,orphan_file",
     ),
     ours("ours-2k-128", 49152, 2048, 128, "^metadata_csum"),
+    ours("ours-bigalloc", 65536, 1024, 256, "bigalloc"),
     ours("ours-no-journal", 32768, 1024, 128, "^has_journal"),
     mke2fs(
         "inline-4k",
