@@ -98,6 +98,19 @@ fn release(found: &Structures, image: &mut [u8]) {
     }
 }
 
+/// Changes one field of one structure: damage that may be none.
+pub fn mutate_one(found: &Structures, image: &mut [u8], choices: &mut Choices<'_>) -> Damage {
+    let mut damage = Damage::default();
+    let class = choices.pick(&found.classes);
+    let structure = class.and_then(|class| choices.pick(class));
+    if let Some(&structure) = structure.and_then(|&i| found.all.get(i)) {
+        change(found, image, structure, choices, &mut damage);
+        seal(found, image, &[structure]);
+        release(found, image);
+    }
+    damage
+}
+
 /// A field of a structure, and a value for it: damage that a test describes.
 pub type Edit = (Kind, Field, u64);
 

@@ -6,9 +6,10 @@ use crate::mutate::edit;
 use crate::structures::Kind;
 use crate::structures::Structures;
 pub use crate::tree::Ending;
-use crate::tree::{fill, marks};
+use crate::tree::{encryption_context, fill, marks};
+use lwext4::ondisk::inode::InodeFlags;
 use lwext4::{
-    BlockDevice, FormatOptions, Ino, JournalSize, MemDevice, OpenOptions, Volume, format,
+    BlockDevice, FileType, FormatOptions, Ino, JournalSize, MemDevice, OpenOptions, Volume, format,
 };
 use std::error::Error;
 use std::path::Path;
@@ -145,7 +146,7 @@ const RECIPES: &[Recipe] = &[
     Recipe {
         name: "mke2fs-inline-wide",
         size: 4,
-        make: Mke2fs("-t ext4 -I 1024 -O inline_data,^has_journal"),
+        make: Mke2fs("-t ext4 -I 1024 -O inline_data,casefold,ea_inode,^has_journal"),
     },
     Recipe {
         name: "mke2fs-ea_inode",
@@ -197,7 +198,7 @@ const RECIPES: &[Recipe] = &[
         size: 6,
         make: Mke2fs(
             "-t ext4 -J size=1 -I 512 \
-             -O inline_data,ea_inode,casefold,encrypt,project,verity,mmp,large_dir,orphan_file",
+             -O ea_inode,casefold,encrypt,project,verity,mmp,large_dir,orphan_file",
         ),
     },
 ];
@@ -282,6 +283,17 @@ fn mark(seed: &mut Seed) -> Result<(), Box<dyn Error>> {
         let flags = seed.found.inode(&seed.image, ino.0).ok_or("no inode")?;
         let flags = flags.flags() | flag;
         edits.push((Kind::Inode(ino.0), field(0x20, 4), u64::from(flags.bits())));
+        if flag == InodeFlags::ENCRYPT {
+            let inode = volume.getattr(ino)?;
+            if inode.file_type == FileType::Symlink && inode.size < 60 {
+                edits.push((Kind::Inode(ino.0), field(0x28, 2), inode.size - 2));
+            }
+            let context = encryption_context();
+            edits.extend(context.iter().enumerate().map(|(i, &byte)| {
+                let at = field(0xA0 + i, 1);
+                (Kind::Inode(ino.0), at, u64::from(byte))
+            }));
+        }
     }
     let mut image = seed.image.to_vec();
     edit(&seed.found, &mut image, &edits);

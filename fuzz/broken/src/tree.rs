@@ -212,6 +212,9 @@ fn features(volume: &Volume) -> Result<()> {
         let target = make(volume, large, "Target", FileType::Regular)?;
         fill_up(volume, large, target)?;
     }
+    if features.incompat.contains(Incompat::ENCRYPT) {
+        to_be_encrypted(volume)?;
+    }
     if features.ro_compat.contains(RoCompat::PROJECT) {
         let dir = make(volume, Ino::ROOT, "project", FileType::Directory)?;
         volume.set_project(dir, 7)?;
@@ -239,6 +242,31 @@ fn set_flag(volume: &Volume, ino: Ino, flag: InodeFlags) -> Result<()> {
     volume.set_flags(ino, flags | flag.bits())
 }
 
+/// A tree that becomes an encrypted one by [`marks`]: its names could be encrypted ones.
+fn to_be_encrypted(volume: &Volume) -> Result<()> {
+    let dir = make(volume, Ino::ROOT, "encrypted", FileType::Directory)?;
+    let file = make(volume, dir, ENCRYPTED[2][1], FileType::Regular)?;
+    volume.write(file, 0, &[0xE0; 3000], WriteMode::Plain)?;
+    // A link's target begins with the length of the rest: 298, or what `mark` makes of it.
+    for (path, len) in [(ENCRYPTED[3], 40), (ENCRYPTED[4], 300)] {
+        let target = [&[42, 1], &*vec![20; len - 2]].concat();
+        let entry = volume.symlink(dir, path[1].as_bytes(), &target, 0, 0)?;
+        volume.forget(entry.attr.ino, 1);
+    }
+    let large = make(volume, dir, ENCRYPTED[1][1], FileType::Directory)?;
+    let target = make(volume, large, ENCRYPTED[5][2], FileType::Regular)?;
+    fill_up(volume, large, target)
+}
+
+const ENCRYPTED: [&[&str]; 6] = [
+    &["encrypted"],
+    &["encrypted", "a directory inside"],
+    &["encrypted", "a file, not empty"],
+    &["encrypted", "a short link inside"],
+    &["encrypted", "a longer link inside"],
+    &["encrypted", "a directory inside", "a file of many names"],
+];
+
 /// Flags that are set in a finished tree, since they forbid to make it: where, and which.
 pub fn marks(features: &Features) -> Vec<(&'static [&'static str], InodeFlags)> {
     let mut marks: Vec<(&'static [&'static str], InodeFlags)> = Vec::new();
@@ -246,15 +274,23 @@ pub fn marks(features: &Features) -> Vec<(&'static [&'static str], InodeFlags)> 
         marks.push((&["ahead"], InodeFlags::VERITY));
     }
     if features.incompat.contains(Incompat::ENCRYPT) {
-        let encrypted: [&[&str]; 6] = [
-            &["hashed"],
-            &["hashed", "target"],
-            &["few"],
-            &["few", "Directory"],
-            &["few", "Regular"],
-            &["few", "long"],
-        ];
-        marks.extend(encrypted.map(|path| (path, InodeFlags::ENCRYPT)));
+        marks.extend(ENCRYPTED.map(|path| (path, InodeFlags::ENCRYPT)));
     }
     marks
+}
+
+/// The bytes of an inode from its attributes on that say how it is encrypted: one attribute inside the
+/// inode, of the index that only encryption has, with a context of version 2.
+pub fn encryption_context() -> [u8; 96] {
+    let mut area = [0; 96];
+    area[..4].copy_from_slice(&0xEA02_0000_u32.to_le_bytes());
+    // Name length, index; then where the value is, behind the magic number, and its length.
+    area[4..6].copy_from_slice(&[1, 9]);
+    area[6] = 52;
+    area[12] = 40;
+    area[20] = b'c';
+    // AES-256-XTS, AES-256-CTS, names padded to 32 bytes; the key's name and the file's nonce behind it.
+    area[56..60].copy_from_slice(&[2, 1, 4, 3]);
+    area[64..].fill(0x5E);
+    area
 }
