@@ -5,8 +5,10 @@
 
 use lwext4::{CheckOptions, MemDevice};
 use lwext4_broken::choices::Choices;
-use lwext4_broken::mutate::{Damage, mutate, mutate_one};
-use lwext4_broken::seeds::{self, Seed};
+use lwext4_broken::fields::field;
+use lwext4_broken::mutate::{Damage, Edit, edit, mutate, mutate_one};
+use lwext4_broken::seeds::{self, Ending, Seed};
+use lwext4_broken::structures::Kind;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -163,4 +165,40 @@ fn check_and_e2fsck_agree_about_broken_images() {
     println!("{all}");
     let agree = all.images - all.missed - all.invented;
     assert!(agree * 100 >= all.images * 95, "{all}");
+}
+
+/// Damage that e2fsck finds and `check` once did not.
+#[test]
+fn check_finds_what_it_once_missed() {
+    let seed = seeds::named("no-sums", Ending::Clean).expect("a seed");
+    let &[.., one, two] = &*seed.found.used_inodes else {
+        panic!("no inodes");
+    };
+    let dtime = field(0x14, 4);
+    let damage: [(&str, &[Edit]); 3] = [
+        (
+            "inodes with names, linked as orphans",
+            &[
+                (Kind::Super, field(0xE8, 4), u64::from(one)),
+                (Kind::Inode(one), dtime, u64::from(two)),
+            ],
+        ),
+        (
+            "a quota file that has a name, without the feature",
+            &[(Kind::Super, field(0x240, 4), u64::from(two))],
+        ),
+        (
+            "a journal that was given up",
+            &[(Kind::JournalSuper, field(0x20, 4), 5)],
+        ),
+    ];
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    for (what, edits) in damage {
+        let mut image = seed.image.to_vec();
+        edit(&seed.found, &mut image, edits);
+        assert!(!check(&image).clean, "{what}");
+        std::fs::write(file.path(), &image).expect("written");
+        let judge = e2fsck(file.path());
+        assert!(judge.is_none_or(|judge| !judge.clean), "{what}: e2fsck");
+    }
 }
