@@ -8,6 +8,10 @@ pub const EXIT_FAILED: u8 = 1;
 /// The exit code of a command line that makes no sense.
 pub const EXIT_USAGE: u8 = 2;
 
+/// The exit code of `run` when it failed itself, as `env` and `docker run` have it: lower ones are
+/// those of the command that it ran.
+pub const EXIT_RUN_FAILED: u8 = 125;
+
 /// Why a command failed: `SUBJECT: what; remedy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -60,6 +64,14 @@ impl Failure {
     #[must_use]
     pub fn remedy(mut self, remedy: impl fmt::Display) -> Failure {
         self.remedy = Some(printable(&remedy.to_string()));
+        self
+    }
+
+    /// Says that `done` entries are in the image all the same.
+    #[must_use]
+    pub fn after(mut self, done: u64) -> Failure {
+        self.what
+            .push_str(&format!(" (the {done} entries before it are in)"));
         self
     }
 

@@ -7,7 +7,7 @@ use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::map::{self, Run};
 use crate::ondisk::inode::InodeFlags;
-use crate::types::{BlockNo, FileBlock, FileType, Ino, Timestamp};
+use crate::types::{BlockNo, FileBlock, FileType, Ino};
 use std::sync::Arc;
 
 /// Who keeps the times and the setuid bits of a file that is written.
@@ -268,7 +268,7 @@ impl Fs {
             data.raw.set_size(end);
         }
         if mode == WriteMode::Plain && *done > 0 {
-            data.touch(Timestamp::now(), true);
+            data.touch(self.now(), true);
             clear_suid(data, false);
         }
         if grown || mapped || mode == WriteMode::Plain {

@@ -2,19 +2,20 @@
 //! allocator and inodes.
 
 use crate::alloc::Allocator;
+use crate::bulk::DataQueue;
 use crate::cache::{Block, BlockKind, Cache};
 use crate::damage::Damage;
 use crate::device::BlockDevice;
 use crate::dir::fold::{STRICT, UTF8_12_1};
 use crate::error::{Corrupt, Error, Result};
-use crate::inode::Inodes;
+use crate::inode::{Generations, Inodes};
 use crate::journal::{Journal, abort};
 use crate::ondisk::features::{Bit, Features, Incompat, RoCompat};
 use crate::ondisk::superblock::{FLAG_UNSIGNED_HASH, MAGIC, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
 use crate::quota::Quotas;
-use crate::types::{BlockNo, GroupNo, Ino};
+use crate::types::{BlockNo, GroupNo, Ino, Timestamp};
 use crate::xattr::{SharedBlocks, SharedValues};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -304,9 +305,17 @@ pub(crate) struct Fs {
     pub keep_freed: bool,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
+    pub generations: Generations,
+    /// File data that is mapped but not written yet.
+    pub data: DataQueue,
 }
 
 impl Fs {
+    /// What time it is: the host's, unless the volume has a clock of its own.
+    pub fn now(&self) -> Timestamp {
+        self.options.clock.unwrap_or_else(Timestamp::now)
+    }
+
     /// A metadata block, read and checked the first time.
     pub fn read_block(&self, no: BlockNo, kind: BlockKind) -> Result<Arc<Block>> {
         self.cache.read(&self.geo, &*self.dev, no, kind)

@@ -10,6 +10,7 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inline::is_inline;
 use crate::journal::Handle;
+use crate::ondisk::checksum::crc32c;
 use crate::ondisk::features::{Bit, RoCompat};
 use crate::ondisk::inode::{InodeFlags, RawInode};
 use crate::quota::Charge;
@@ -18,7 +19,7 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Names an inode has room to count; a directory beyond it counts 1 (feature dir_nlink).
 pub(crate) const LINK_MAX: u16 = 65_000;
@@ -230,11 +231,43 @@ impl Handle<'_> {
         for_data: bool,
     ) -> Result<()> {
         self.store(data)?;
+        self.note_synced(inode, for_data);
+        Ok(())
+    }
+
+    /// What [`Self::store_synced`] notes, for a change that the inode's own bytes have no part in.
+    pub fn note_synced(&mut self, inode: &Inode, for_data: bool) {
         inode.sync_tid.set(self.tid());
         if for_data {
             inode.datasync_tid.set(self.tid());
         }
-        Ok(())
+    }
+}
+
+/// Gives every new inode a generation: numbers that need only differ between uses of one inode number.
+#[derive(Debug)]
+pub(crate) struct Generations(AtomicU32);
+
+impl Generations {
+    /// Starts anywhere; under a fixed clock, where the image says: its UUID, and how often it
+    /// was opened.
+    pub fn new(clock: Option<Timestamp>, uuid: &[u8; 16], mounts: u16) -> Generations {
+        let seed = match clock {
+            Some(_) => crc32c(u32::from(mounts), uuid),
+            None => Timestamp::now().nanos,
+        };
+        Generations(AtomicU32::new(seed))
+    }
+
+    pub fn next(&self) -> u32 {
+        // A full-period generator: every value once before any repeats.
+        let step = |seed: u32| seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let update = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seed| {
+                Some(step(seed))
+            });
+        step(update.unwrap_or_default())
     }
 }
 

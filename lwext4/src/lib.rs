@@ -4,6 +4,7 @@
 mod acl;
 mod alloc;
 pub mod attr;
+pub mod bulk;
 mod cache;
 pub mod check;
 mod damage;
@@ -31,6 +32,7 @@ mod volume;
 mod xattr;
 
 pub use attr::*;
+pub use bulk::{Bulk, BulkOptions, Content, Node, ParentTimes};
 pub use check::{CheckOptions, Problem, ProblemKind, Summary, check};
 pub use device::{BlockDevice, FileDevice, MemDevice};
 pub use error::{Corrupt, Error, Result};

@@ -1,12 +1,13 @@
 //! Opening a volume (recovery of the journal, orphans) and closing it.
 
 use crate::alloc::Allocator;
+use crate::bulk::DataQueue;
 use crate::cache::Cache;
 use crate::damage::Damage;
 use crate::device::BlockDevice;
 use crate::error::{Corrupt, Error, Result};
 use crate::fs::{Fs, Geometry};
-use crate::inode::Inodes;
+use crate::inode::{Generations, Inodes};
 use crate::journal::file::{JournalFile, Run, journal_inode};
 use crate::journal::log::Log;
 use crate::journal::overlay::RecoveredDevice;
@@ -19,7 +20,7 @@ use crate::ondisk::superblock::{self, STATE_ERROR, STATE_VALID, Superblock};
 use crate::options::{Durability, OpenOptions};
 use crate::orphan::Orphans;
 use crate::quota::Quotas;
-use crate::types::{FileBlock, Ino, Timestamp, TxnId};
+use crate::types::{FileBlock, Ino, TxnId};
 use crate::volume::Volume;
 use crate::xattr::{SharedBlocks, SharedValues};
 use parking_lot::Mutex;
@@ -97,6 +98,8 @@ fn new_fs(
         xattrs: SharedBlocks::default(),
         values: SharedValues::default(),
         renames: Mutex::new(()),
+        data: DataQueue::default(),
+        generations: Generations::new(options.clock, &geo.uuid, sb.mnt_count()),
         sb: Mutex::new(sb),
         aborted: AtomicBool::new(false),
         keep_freed: false,
@@ -219,7 +222,7 @@ impl Volume {
                 }
             }
             if !options.read_only && options.durability != Durability::None {
-                let opened = Log::open(file)?;
+                let opened = Log::open(file)?.with_clock(options.clock);
                 if opened.errno() != 0 {
                     // A kernel gave up this journal: what made it do so is in the file system.
                     let state = sb.state() | STATE_ERROR;
@@ -283,7 +286,7 @@ impl Volume {
                 let state = sb.state() & !STATE_VALID;
                 sb.set_state(state);
             }
-            let now = Timestamp::now().secs;
+            let now = fs.now().secs;
             sb.set_mtime(now as u32);
             sb.set_mtime_hi((now >> 32) as u8);
             let mounts = sb.mnt_count().saturating_add(1);

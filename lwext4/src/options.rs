@@ -1,5 +1,6 @@
 //! How a volume is opened.
 
+use crate::types::Timestamp;
 use std::time::Duration;
 
 /// What survives what.
@@ -39,6 +40,9 @@ pub struct OpenOptions {
     pub cache_bytes: usize,
     /// The longest that a change waits for its commit.
     pub commit_interval: Duration,
+    /// What time it is as long as the volume is open; `None`: the host's time. With it, times and
+    /// generations depend on nothing but the image and what is done.
+    pub clock: Option<Timestamp>,
     /// What other machines are told that the image is called here, if it has multiple-mount
     /// protection.
     pub device_name: String,
@@ -53,6 +57,7 @@ impl Default for OpenOptions {
             fsync: FsyncMode::default(),
             cache_bytes: 16 << 20,
             commit_interval: Duration::from_secs(5),
+            clock: None,
             device_name: "lwext4".to_owned(),
         }
     }

@@ -1,6 +1,9 @@
 //! The arguments of `liveroot create`.
 
-use super::values::{parse_owner, parse_percent, parse_size, parse_uuid};
+use super::import::{Fill, Report};
+use super::values::{
+    Size, parse_headroom, parse_owner, parse_percent, parse_size, parse_size_or_auto, parse_uuid,
+};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -9,14 +12,19 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   liveroot create rootfs.ext4 --size 2G
+  liveroot create rootfs.ext4 --size auto --from rootfs.tar.zst
   liveroot create boot.ext4 --size 256M --no-journal --label boot
   liveroot create small.ext4 --size 8M --block-size 1024 --features ^64bit,^metadata_csum")]
 pub struct Create {
     /// The image file to make (or, with --force, to make anew; a block device is used whole).
     pub image: PathBuf,
-    /// Size of the image: a number of bytes, or with K, M, G or T (powers of 1024).
-    #[arg(short, long, value_name = "SIZE", value_parser = parse_size)]
-    pub size: Option<u64>,
+    /// Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the
+    /// source of --from takes, and some headroom.
+    #[arg(short, long, value_name = "SIZE", value_parser = parse_size_or_auto)]
+    pub size: Option<Size>,
+    /// Free space of an image of size auto, in percent of what it holds; free inodes likewise.
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = parse_headroom)]
+    pub headroom: f64,
     /// Size of a block in bytes: a power of two from 1024 to 65536. By default 4096, or 1024 below 512 MiB. Linux mounts
     /// images with blocks up to its own page size: 4096 on most machines.
     #[arg(short, long, value_name = "BYTES", value_parser = parse_size)]
@@ -68,7 +76,18 @@ pub struct Create {
     /// Replace a file that exists already.
     #[arg(short, long)]
     pub force: bool,
-    /// Print nothing but errors.
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Fill the image: with a tar, plain or compressed with gzip, zstd or xz (- for standard input); a
+    /// directory; an OCI layout, or what `docker save` writes. The root directory is root's then, unless the source says otherwise.
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Option<PathBuf>,
+    /// Return when the image is safe from a power cut. An image that is filled is otherwise left to
+    /// the host to write out, as cp does.
+    #[arg(long, requires = "from")]
+    pub sync: bool,
+    /// How the image is filled.
+    #[command(flatten)]
+    pub fill: Fill,
+    /// What is told meanwhile.
+    #[command(flatten)]
+    pub report: Report,
 }

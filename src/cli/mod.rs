@@ -10,8 +10,10 @@ mod diff;
 mod doctor;
 mod du;
 mod edit;
+mod export;
 mod find;
 mod generate;
+mod import;
 mod info;
 mod ln;
 mod ls;
@@ -22,6 +24,7 @@ mod mount_helper;
 mod mv;
 mod place;
 mod rm;
+mod run;
 mod stat;
 mod target;
 mod tree;
@@ -38,8 +41,10 @@ pub use diff::Diff;
 pub use doctor::Doctor;
 pub use du::Du;
 pub use edit::Edit;
+pub use export::Export;
 pub use find::Find;
 pub use generate::Generate;
+pub use import::{Fill, Import, Report};
 pub use info::Info;
 pub use ln::Ln;
 pub use ls::Ls;
@@ -50,11 +55,12 @@ pub use mount_helper::as_subcommand;
 pub use mv::Mv;
 pub use place::PlaceArgs;
 pub use rm::Rm;
+pub use run::Run;
 pub use stat::Stat;
 pub use target::TargetArgs;
 pub use tree::Tree;
 pub use umount::Umount;
-pub use values::{parse_size, parse_uuid};
+pub use values::{Size, parse_size, parse_uuid};
 
 use clap::{Parser, Subcommand};
 
@@ -114,6 +120,28 @@ pub enum Command {
     /// the mount, they are listed and nothing happens.
     #[command(visible_alias = "unmount")]
     Umount(Umount),
+    /// Run a command that sees an image, without a mount that anybody else sees.
+    ///
+    /// Mounts the image in a user and mount namespace of its own, runs the command there as root, waits
+    /// until it and everything that it started has ended, and closes the image. Needs no privilege and
+    /// no fusermount3. Ctrl-C and signals go to the command; however it ends, the image is clean.
+    Run(Run),
+    /// Put a whole tree into an image, without mounting it.
+    ///
+    /// Everything that a tar can carry is kept: owners, hard links, holes, devices, times in
+    /// nanoseconds, extended attributes, ACLs and capabilities. What is in the image already gives
+    /// way as it does when root's tar extracts over a tree: files are replaced, directories merged.
+    /// Names that would lead out of the image are cut, and symbolic links are followed inside it.
+    ///
+    /// The image must not be mounted. When an import fails, what came before the entry at fault is in
+    /// the image, which is whole and clean.
+    Import(Import),
+    /// Write what is in an image as a tar, without mounting it.
+    ///
+    /// The tar is in POSIX's pax format, in the order of names, and keeps everything: hard links,
+    /// holes, devices, times in nanoseconds, extended attributes, ACLs. Only sockets are left out,
+    /// which no tar can hold. `liveroot import` makes an equal tree of it.
+    Export(Export),
     /// Tell what is in an image: label, size, use, features, state.
     ///
     /// Works on a mounted image too, and changes nothing.

@@ -21,6 +21,29 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "too large".to_owned())
 }
 
+/// The size of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// So many bytes.
+    Bytes(u64),
+    /// What it is to hold.
+    Auto,
+}
+
+pub fn parse_size_or_auto(text: &str) -> Result<Size, String> {
+    if text == "auto" {
+        return Ok(Size::Auto);
+    }
+    parse_size(text).map(Size::Bytes)
+}
+
+pub fn parse_headroom(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if (0.0..=10_000.0).contains(&percent) => Ok(percent),
+        _ => Err("not a percentage".to_owned()),
+    }
+}
+
 pub fn parse_percent(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').parse::<f64>() {
         Ok(percent) if (0.0..=50.0).contains(&percent) => Ok(percent),

@@ -16,11 +16,7 @@ use std::time::Duration;
 
 /// Prints what is in an image.
 pub fn run(args: &cli::Info) -> Result<()> {
-    let place = match (args.offset, args.partition) {
-        (Some(offset), _) => Place::Offset(offset),
-        (None, Some(number)) => Place::Partition(number),
-        (None, None) => Place::Whole,
-    };
+    let place = Place::of(args.offset, args.partition);
     let image = image::open(&args.image, place, Access::Read)?;
     let report = Report::of(&image)?;
     let text = if args.json {

@@ -10,8 +10,11 @@ mod diff;
 mod doctor;
 mod du;
 mod edit;
+mod export;
 mod find;
+mod fresh;
 mod generate;
+mod import;
 mod info;
 mod ln;
 mod ls;
@@ -20,6 +23,7 @@ mod mkdir;
 mod mount;
 mod mv;
 mod rm;
+mod run;
 mod stat;
 mod tree;
 mod umount;
@@ -27,12 +31,14 @@ mod umount;
 use crate::cli::Command;
 use crate::failure::{Failure, Result};
 
-/// Carries out a command.
+/// Carries out a command, and returns the exit code of its success: 0, but for `run` the code of what
+/// it ran.
 ///
 /// # Errors
 /// What it could not do, for people.
-pub fn run(command: Command) -> Result<()> {
+pub fn run(command: Command) -> Result<u8> {
     match command {
+        Command::Run(args) => return run::run(&args),
         Command::Create(args) => create::run(&args),
         Command::Mount(args) => mount::run(&args),
         Command::Umount(args) => umount::run(&args),
@@ -54,9 +60,12 @@ pub fn run(command: Command) -> Result<()> {
         Command::Edit(args) => edit::run(&args),
         Command::Diff(args) => on_a_deep_stack(move || diff::run(&args)),
         Command::Map(args) => map::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Generate(args) => generate::run(&args),
-    }
+    }?;
+    Ok(0)
 }
 
 /// Stack for a walk through directories as deep as [`Trail`](crate::direct::walk::Trail) allows.

@@ -6,19 +6,20 @@
 use super::caller::Caller;
 use super::face::Face;
 use super::translate::{errno, ino_to_kernel};
-use fuser::{Errno, ReplyIoctl};
+use fuser::{Errno, Notifier, ReplyIoctl};
 use lwext4::{Attr, Error, FileType, Ino, Volume};
+use std::sync::OnceLock;
 
 const GETFLAGS: u32 = 0x8008_6601;
-const SETFLAGS: u32 = 0x4008_6602;
+pub(crate) const SETFLAGS: u32 = 0x4008_6602;
 const GETVERSION: u32 = 0x8008_7601;
 const FSGETXATTR: u32 = 0x801C_581F;
-const FSSETXATTR: u32 = 0x401C_5820;
+pub(crate) const FSSETXATTR: u32 = 0x401C_5820;
 const GETFSLABEL: u32 = 0x8100_9431;
 const SETFSLABEL: u32 = 0x4100_9432;
 /// The first three are the same for callers whose `long` has 32 bits, but for the size.
 const GETFLAGS_32: u32 = 0x8004_6601;
-const SETFLAGS_32: u32 = 0x4004_6602;
+pub(crate) const SETFLAGS_32: u32 = 0x4004_6602;
 const GETVERSION_32: u32 = 0x8004_7601;
 
 const SYNC: u32 = 0x8;
@@ -44,7 +45,7 @@ const XFLAGS: [(u32, u32); 7] = [
 ];
 
 /// The size of `struct fsxattr`, in bytes.
-const FSXATTR_LEN: usize = 28;
+pub(crate) const FSXATTR_LEN: usize = 28;
 /// The size of a label for the label ioctls, in bytes.
 const LABEL_LEN: usize = 256;
 
@@ -152,6 +153,41 @@ fn respond(reply: ReplyIoctl, answer: Result<Option<Vec<u8>>, Error>) {
     }
 }
 
+/// Has the kernel write what it holds of a file. Not to be called by a thread that takes requests.
+fn bring_content(kernel: &OnceLock<Notifier>, ino: Ino) {
+    if let Some(kernel) = kernel.get() {
+        // Fails when the kernel has nothing of the file.
+        let _ = kernel.inval_inode(ino_to_kernel(ino), 0, 0);
+    }
+}
+
+/// Whether the ioctl would change what only a caller with CAP_LINUX_IMMUTABLE may.
+pub(super) fn thaws_or_freezes(
+    volume: &Volume,
+    ino: Ino,
+    command: u32,
+    data: &[u8],
+) -> Result<bool, Error> {
+    let old = volume.getattr(ino)?;
+    let new = flags_set(&old, command, data)?.unwrap_or(old.flags);
+    Ok((old.flags ^ new) & (IMMUTABLE | APPEND) != 0)
+}
+
+/// Sets flags for a caller who is root, as [`Face::control`] does on request.
+pub(super) fn set_as_root(
+    volume: &Volume,
+    kernel: &OnceLock<Notifier>,
+    ino: Ino,
+    command: u32,
+    data: &[u8],
+) -> Result<(), Error> {
+    bring_content(kernel, ino);
+    match command {
+        SETFLAGS | SETFLAGS_32 => volume.set_flags(ino, word(data, 0)?),
+        _ => set_fsxattr(volume, ino, data),
+    }
+}
+
 impl Face {
     /// Answers an ioctl.
     pub(super) fn control(
@@ -183,10 +219,7 @@ impl Face {
         let (volume, notifier) = (self.volume.clone(), self.notifier.clone());
         let data = data.to_vec();
         std::thread::spawn(move || {
-            if let Some(notifier) = notifier.get() {
-                // Fails when the kernel has nothing of the file.
-                let _ = notifier.inval_inode(ino_to_kernel(ino), 0, 0);
-            }
+            bring_content(&notifier, ino);
             let answer = answer(&volume, ino, command, &data, caller);
             // Whoever gets the answer may unmount at once.
             drop(volume);

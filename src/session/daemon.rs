@@ -5,12 +5,13 @@ use super::control::{self, Event, Hello, Request, Usage};
 use super::detach::Detached;
 use super::image::{self, Image};
 use super::monitor::{Monitor, Orders};
+use super::mounts::Device;
 use super::options::Settings;
 use super::stats::Statistics;
 use super::who::{self, Mounter};
 use super::{log as messages, mountpoint, verdict};
 use crate::failure::{EXIT_FAILED, Failure, Result};
-use crate::fuse::{Checks, Counters, Face, Losses, Owners, Policy};
+use crate::fuse::{Checks, Counters, Face, Losses, Owners, Policy, SideDoor};
 use crate::sandbox::{self, Missing};
 use crate::sys::{self, Access, Fork};
 use fuser::{Config, Session, SessionACL};
@@ -153,17 +154,20 @@ impl Background {
 }
 
 /// What happens to a session.
-enum Happening {
+#[derive(Debug)]
+pub enum Happening {
     /// The kernel has closed the connection: nobody uses the mount any more.
     Ended(io::Result<()>),
     /// A signal asks to end.
     Signal,
+    /// The command that the mount was made for has ended.
+    CommandEnded,
     /// A client wants something.
     Client(Request, UnixStream),
 }
 
 /// A mount that is served.
-struct Serving {
+pub struct Serving {
     given: PathBuf,
     point: PathBuf,
     /// `None` once it is closed.
@@ -176,12 +180,38 @@ struct Serving {
     /// Clients that wait for the verdict.
     waiting: Vec<UnixStream>,
     detached: bool,
+    /// Whether the mount was made for a command, which runs.
+    has_command: bool,
+    door: Option<SideDoor>,
+    device: Device,
+}
+
+impl std::fmt::Debug for Serving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Serving")
+            .field("point", &self.point)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Serving {
     /// Opens the image and makes the mount appear. Whatever can be done without, the process gives up
     /// before it looks into the image.
-    fn start(settings: &Settings, monitor: Monitor) -> Result<Serving> {
+    ///
+    /// # Errors
+    /// Everything that can fail is tried before the mount appears.
+    pub fn start(settings: &Settings, monitor: Monitor) -> Result<Serving> {
+        Ok(Serving::start_with_sender(settings, monitor)?.0)
+    }
+
+    /// Likewise; also returns where happenings are reported.
+    ///
+    /// # Errors
+    /// As [`Serving::start`].
+    pub fn start_with_sender(
+        settings: &Settings,
+        monitor: Monitor,
+    ) -> Result<(Serving, Sender<Happening>)> {
         let access = if settings.flags.read_only {
             Access::Read
         } else {
@@ -234,6 +264,9 @@ impl Serving {
             statistics,
             waiting: Vec::new(),
             detached: false,
+            has_command: false,
+            door: None,
+            device: (0, 0),
         };
         let hello = Hello {
             pid: std::process::id(),
@@ -256,12 +289,28 @@ impl Serving {
         for piece in missing {
             log::info!("{}: not sandboxed: {piece}", serving.given.display());
         }
-        Ok(serving)
+        Ok((serving, sender))
+    }
+
+    /// From now on the mount is there for a command, until [`Happening::CommandEnded`] is reported:
+    /// no signal and nobody else unmounts.
+    pub fn serve_command(&mut self) {
+        self.has_command = true;
+    }
+
+    /// The way to change the volume past the kernel.
+    pub fn side_door(&self) -> Option<SideDoor> {
+        self.door.clone()
+    }
+
+    /// The device number of the mount.
+    pub fn device(&self) -> Device {
+        self.device
     }
 
     /// Mounts, and answers the kernel's first requests.
     fn appear(
-        &self,
+        &mut self,
         settings: &Settings,
         owners: Owners,
         mut hello: Hello,
@@ -276,16 +325,19 @@ impl Serving {
             asks_open: settings.asks_open || has_verity(&volume),
         };
         let face = Face::new(
-            volume,
+            volume.clone(),
             self.counters.clone(),
             self.losses.clone(),
             policy,
             owners,
             self.monitor.clone(),
         );
+        let door = SideDoor::new(&volume, face.notifier());
+        drop(volume);
         let (connection, device) = self.monitor.mount()?;
         let session = connect(face, connection, settings, &self.point)?;
         hello.mount_device = device;
+        (self.device, self.door) = (device, Some(door));
         listen(&self.monitor, hello, sender);
         start_threads(session, sender.clone())
             .map_err(|error| Failure::new(format!("starting a thread: {error}")))?;
@@ -294,7 +346,10 @@ impl Serving {
     }
 
     /// Serves until the mount is gone, closes the image, and tells everyone who waits.
-    fn until_closed(mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Not everything that was written is in the image.
+    pub fn until_closed(mut self) -> Result<()> {
         let ended = self.serve();
         let result = self.verdict(ended);
         let message = result.as_ref().err().map(Failure::to_string);
@@ -312,7 +367,13 @@ impl Serving {
         loop {
             match self.happenings.recv() {
                 Ok(Happening::Ended(ended)) => return ended,
-                Ok(Happening::Signal) => self.on_signal(),
+                // Whoever watches the command ends it.
+                Ok(Happening::Signal) if self.has_command => {}
+                Ok(Happening::Signal) => self.end(),
+                Ok(Happening::CommandEnded) => {
+                    self.has_command = false;
+                    self.end();
+                }
                 Ok(Happening::Client(Request::Usage, stream)) => self.on_usage(&stream),
                 Ok(Happening::Client(request, stream)) => self.on_unmount(request, stream),
                 Err(_) => return Err(io::Error::other("all threads have ended")),
@@ -333,6 +394,10 @@ impl Serving {
 
     fn on_unmount(&mut self, request: Request, stream: UnixStream) {
         let lazy = request == Request::UnmountLazy;
+        if self.has_command {
+            let _ = control::send(&stream, &Event::Busy);
+            return;
+        }
         let event = match self.take_away(lazy) {
             Ok(Detached::Yes) => Event::Detached,
             Ok(Detached::Busy) => Event::Busy,
@@ -343,9 +408,9 @@ impl Serving {
         }
     }
 
-    /// The first signal unmounts, lazily if it must. Another one, while somebody still holds the
-    /// mount, cuts them off.
-    fn on_signal(&mut self) {
+    /// Unmounts, lazily if it must. Called a second time while somebody still holds the mount, cuts
+    /// them off.
+    fn end(&mut self) {
         if self.detached {
             if !self.monitor.abort() {
                 // It cannot be cut off, so make sure that little is lost if the next signal kills.

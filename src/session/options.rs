@@ -7,7 +7,7 @@ use lwext4::{Durability, FsyncMode, OpenOptions};
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where in its file the file system is.
@@ -20,6 +20,17 @@ pub enum Place {
     Offset(u64),
     /// In this partition, counted from 1.
     Partition(u32),
+}
+
+impl Place {
+    /// By what options of a command say, of which there is one at most.
+    pub fn of(offset: Option<u64>, partition: Option<u32>) -> Place {
+        match (offset, partition) {
+            (Some(offset), _) => Place::Offset(offset),
+            (None, Some(number)) => Place::Partition(number),
+            (None, None) => Place::Whole,
+        }
+    }
 }
 
 /// Flags of the mount itself, which the kernel applies.
@@ -41,7 +52,7 @@ pub struct MountFlags {
     pub access_times: bool,
 }
 
-/// Everything that `liveroot mount` was told.
+/// How an image is to be mounted.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The image.
@@ -73,40 +84,41 @@ pub struct Settings {
     pub engine: OpenOptions,
 }
 
+/// What the command lines of `mount` and `run` share.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    /// The image.
+    pub image: &'a Path,
+    /// Lists of options, from `-o`.
+    pub options: &'a [OsString],
+    /// `--read-only`
+    pub read_only: bool,
+    /// `--offset`, in bytes
+    pub offset: Option<u64>,
+    /// `--partition`, counted from 1
+    pub partition: Option<u32>,
+}
+
 impl Settings {
     /// Whether other users get in, when `by_root` says who mounts.
     pub fn lets_others_in(&self, by_root: bool) -> bool {
         self.allow_other.unwrap_or(by_root)
     }
 
-    /// Reads the command line.
+    /// Reads the command line of `mount`.
     ///
     /// # Errors
     /// An option that is unknown, lacks or has a wrong value, or contradicts another.
     pub fn from_cli(args: &cli::Mount) -> Result<Settings> {
-        let mut settings = Settings {
-            image: args.image.clone(),
-            mountpoint: args.mountpoint.clone(),
-            place: Place::Whole,
-            flags: MountFlags::default(),
-            allow_other: None,
-            map: None,
-            sandbox: true,
-            foreground: false,
-            threads: default_threads(),
-            stats: None,
-            source: None,
-            asks_open: false,
-            engine: OpenOptions::default(),
-        };
-        let mut places = 0;
-        for list in &args.options {
-            for option in split_options(list.as_bytes()) {
-                settings.apply(&option, &mut places)?;
-            }
-        }
+        let mut settings = Settings::of(&Shared {
+            image: &args.image,
+            options: &args.options,
+            read_only: args.read_only,
+            offset: args.offset,
+            partition: args.partition,
+        })?;
+        settings.mountpoint.clone_from(&args.mountpoint);
         settings.foreground |= args.foreground;
-        settings.flags.read_only |= args.read_only;
         if args.allow_other {
             settings.allow_other = Some(true);
         }
@@ -120,6 +132,36 @@ impl Settings {
         if args.stats.is_some() {
             settings.stats.clone_from(&args.stats);
         }
+        Ok(settings)
+    }
+
+    /// Reads what the command lines of several subcommands share. The mount point is left open.
+    ///
+    /// # Errors
+    /// As [`Settings::from_cli`].
+    pub fn of(args: &Shared<'_>) -> Result<Settings> {
+        let mut settings = Settings {
+            image: args.image.to_owned(),
+            mountpoint: PathBuf::new(),
+            place: Place::Whole,
+            flags: MountFlags::default(),
+            allow_other: None,
+            map: None,
+            sandbox: true,
+            foreground: false,
+            threads: default_threads(),
+            stats: None,
+            source: None,
+            asks_open: false,
+            engine: OpenOptions::default(),
+        };
+        let mut places = 0;
+        for list in args.options {
+            for option in split(list.as_bytes(), b',') {
+                settings.apply(&option, &mut places)?;
+            }
+        }
+        settings.flags.read_only |= args.read_only;
         if let Some(offset) = args.offset {
             settings.place = Place::Offset(offset);
             places += 1;
@@ -262,24 +304,24 @@ fn number(option: &[u8], text: &str) -> Result<u32> {
     text.parse().map_err(|_| bad(option, "not a number"))
 }
 
-/// The options of a comma-separated list; a backslash keeps the character after it.
-fn split_options(list: &[u8]) -> Vec<Vec<u8>> {
-    let mut options = vec![Vec::new()];
+/// The parts of a list with a separator between them; a backslash keeps the character after it.
+pub fn split(list: &[u8], separator: u8) -> Vec<Vec<u8>> {
+    let mut parts = vec![Vec::new()];
     let mut bytes = list.iter();
     while let Some(&byte) = bytes.next() {
         let kept = match byte {
-            b',' => {
-                options.push(Vec::new());
+            _ if byte == separator => {
+                parts.push(Vec::new());
                 continue;
             }
             b'\\' => bytes.next().copied().unwrap_or(byte),
             _ => byte,
         };
-        if let Some(option) = options.last_mut() {
-            option.push(kept);
+        if let Some(part) = parts.last_mut() {
+            part.push(kept);
         }
     }
-    options
+    parts
 }
 
 fn default_threads() -> usize {
@@ -406,7 +448,7 @@ mod tests {
     #[test]
     fn commas_can_be_escaped() {
         assert_eq!(
-            split_options(br"a,fsname=b\,c\\d"),
+            split(br"a,fsname=b\,c\\d", b','),
             [b"a".to_vec(), br"fsname=b,c\d".to_vec()]
         );
     }

@@ -6,10 +6,12 @@ mod fds;
 mod fork;
 mod lock;
 mod namespace;
+mod seccomp;
 mod signal;
 
 pub use fds::close_inherited;
-pub use fork::{Fork, fork};
+pub use fork::{Fork, fork, fork_as_init};
 pub use lock::{Access, ByteRange, lock_conflict, try_lock};
-pub use namespace::{Unshared, unshare};
-pub use signal::{block_termination, wait_termination};
+pub use namespace::{Unshared, make_read_only, unshare};
+pub use seccomp::{Answer, Listener, Notification};
+pub use signal::{Received, SignalMask, block_termination, wait_termination};

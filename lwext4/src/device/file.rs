@@ -2,9 +2,13 @@
 
 use super::BlockDevice;
 use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::pwritev;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
+
+/// Pieces that the kernel takes in one call.
+const IOV_MAX: usize = 1024;
 
 /// A range of a file of the host as a device.
 #[derive(Debug)]
@@ -65,6 +69,26 @@ impl BlockDevice for FileDevice {
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         let at = self.position(offset, buf.len())?;
         self.file.write_all_at(buf, at)
+    }
+
+    fn write_vectored_at(&self, bufs: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        let mut at = self.position(offset, len)?;
+        let mut left = bufs;
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            let most = left.len().min(IOV_MAX);
+            match pwritev(&self.file, &left[..most], at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    IoSlice::advance_slices(&mut left, n);
+                    at += n as u64;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {

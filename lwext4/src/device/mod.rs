@@ -6,7 +6,7 @@ mod memory;
 pub use file::FileDevice;
 pub use memory::MemDevice;
 
-use std::io;
+use std::io::{self, IoSlice};
 
 /// A flat array of bytes that can be read, written and made durable.
 ///
@@ -22,6 +22,16 @@ pub trait BlockDevice: Send + Sync {
 
     /// Writes all of `buf` at byte `offset`.
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Writes all of `bufs`, one behind the other, at byte `offset`. May change `bufs`.
+    fn write_vectored_at(&self, bufs: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        let mut at = offset;
+        for buf in bufs {
+            self.write_at(buf, at)?;
+            at += buf.len() as u64;
+        }
+        Ok(())
+    }
 
     /// Returns when everything written before the call survives a power cut.
     fn flush(&self) -> io::Result<()>;
@@ -49,6 +59,9 @@ impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
     }
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         (**self).write_at(buf, offset)
+    }
+    fn write_vectored_at(&self, bufs: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        (**self).write_vectored_at(bufs, offset)
     }
     fn flush(&self) -> io::Result<()> {
         (**self).flush()

@@ -6,7 +6,7 @@ use crate::cache::{Block, BlockKind};
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::options::Durability;
-use crate::types::{BlockNo, Timestamp, TxnId};
+use crate::types::{BlockNo, TxnId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,6 +19,8 @@ struct Sealed {
     blocks: Vec<SealedBlock>,
     freed: Vec<Freed>,
     revoked: Vec<BlockNo>,
+    /// What the transaction maps was handed over before this mark.
+    data: u64,
 }
 
 /// A block as the transaction leaves it.
@@ -105,7 +107,8 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     let Some(sealed) = seal(fs)? else {
         return Ok(());
     };
-    let written = write(fs, &sealed);
+    fs.data.wait(fs, sealed.data);
+    let written = fs.check_writable().and_then(|()| write(fs, &sealed));
     let logged = journal.log.is_some();
     let mut pending = journal.pending.lock();
     if written.is_ok() {
@@ -225,6 +228,7 @@ fn seal(fs: &Fs) -> Result<Option<Sealed>> {
         blocks: sealed,
         freed: running.freed,
         revoked: running.revoked.into_iter().collect(),
+        data: fs.data.mark(),
     }))
 }
 
@@ -245,7 +249,7 @@ impl Fs {
         let mut sb = self.sb.lock();
         sb.set_free_blocks_count(self.alloc.free_blocks_count());
         sb.set_free_inodes_count(self.alloc.free_inodes_count());
-        let now = Timestamp::now().secs;
+        let now = self.now().secs;
         sb.set_wtime(now as u32);
         sb.set_wtime_hi((now >> 32) as u8);
         if self.geo.has_csum() {

@@ -22,6 +22,8 @@ pub(crate) struct Log {
     /// The blocks of the ring.
     ring: Range<u32>,
     state: Mutex<State>,
+    /// What time it is always, for commits that must come out the same.
+    clock: Option<Timestamp>,
 }
 
 struct State {
@@ -51,6 +53,12 @@ struct Committed {
 }
 
 impl Log {
+    /// Commits carry this time from now on, and not the host's.
+    pub(crate) fn with_clock(mut self, clock: Option<Timestamp>) -> Log {
+        self.clock = clock;
+        self
+    }
+
     /// Opens the empty log in `file` for writing, with the features that the kernel would set when it
     /// mounts the file system. Nothing is written yet.
     ///
@@ -80,6 +88,7 @@ impl Log {
         let ring = sb.check(file.block_size(), file.len())?.log;
         let next_tid = sb.sequence().next();
         Ok(Log {
+            clock: None,
             format: sb.format(),
             state: Mutex::new(State {
                 sb,
@@ -168,7 +177,8 @@ impl Log {
                     "a transaction larger than the log's free space",
                 ));
             }
-            (state.head, Timestamp::now().max(state.last_time))
+            let now = self.clock.unwrap_or_else(Timestamp::now);
+            (state.head, now.max(state.last_time))
         };
         let size = self.format.block_size;
         let fits = |(home, data): &(BlockNo, Arc<Vec<u8>>)| {

@@ -16,7 +16,7 @@ impl Fs {
     pub fn setattr(&self, ino: Ino, set: &SetAttr) -> Result<Attr> {
         self.check_writable()?;
         let inode = self.inode(ino)?;
-        let now = Timestamp::now();
+        let now = self.now();
         if let Some(size) = set.size {
             {
                 let data = inode.data.read();
@@ -74,7 +74,7 @@ impl Fs {
                 return Err(Error::NotPermitted("the file is immutable or append-only"));
             }
             let changed = change(&mut h, &mut data).and_then(|()| {
-                data.touch(Timestamp::now(), false);
+                data.touch(self.now(), false);
                 h.store_synced(&inode, &mut data, false)
             });
             h.finish_with(&mut data, changed)

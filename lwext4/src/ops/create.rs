@@ -12,20 +12,16 @@ use crate::types::{FileBlock, FileType, Ino, Timestamp};
 use crate::{dir, inline, map, xattr};
 use parking_lot::RwLockWriteGuard;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Generations need only differ between uses of one inode number.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
-
-pub(crate) fn next_generation() -> u32 {
-    let mut seed = GENERATION.load(Ordering::Relaxed);
-    if seed == 0 {
-        seed = Timestamp::now().nanos | 1;
+/// Fails unless a symbolic link can have the target.
+pub(crate) fn check_symlink_target(fs: &Fs, target: &[u8]) -> Result<()> {
+    if target.is_empty() {
+        Err(Error::NotFound)
+    } else if target.len() >= (fs.geo.block_size as usize).min(4096) {
+        Err(Error::NameTooLong)
+    } else {
+        Ok(())
     }
-    // A full-period generator: every value once before any repeats.
-    let next = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-    GENERATION.store(next, Ordering::Relaxed);
-    next
 }
 
 impl Fs {
@@ -50,12 +46,7 @@ impl Fs {
         uid: u32,
         gid: u32,
     ) -> Result<Entry> {
-        if target.is_empty() {
-            return Err(Error::NotFound);
-        }
-        if target.len() >= (self.geo.block_size as usize).min(4096) {
-            return Err(Error::NameTooLong);
-        }
+        check_symlink_target(self, target)?;
         let new = NewFile {
             file_type: FileType::Symlink,
             perm: 0o777,
@@ -100,7 +91,7 @@ impl Fs {
         if is_dir {
             self.check_subdir_link(&dir)?;
         }
-        let now = Timestamp::now();
+        let now = self.now();
         let inode = self.make_inode(h, &dir, new, now)?;
         let mut child = inode.data.write();
         let made = self
@@ -124,8 +115,27 @@ impl Fs {
         })
     }
 
-    /// Takes an inode and gives it its attributes.
+    /// Takes an inode and gives it its attributes. A setgid directory gives its group, and its bit to
+    /// directories.
     pub(super) fn make_inode(
+        &self,
+        h: &mut Handle<'_>,
+        dir: &InodeData,
+        new: &NewFile,
+        now: Timestamp,
+    ) -> Result<Arc<Inode>> {
+        let mut new = *new;
+        if dir.raw.mode() & 0o2000 != 0 {
+            new.gid = dir.raw.gid();
+            if new.file_type == FileType::Directory {
+                new.perm |= 0o2000;
+            }
+        }
+        self.make_exact(h, dir, &new, now)
+    }
+
+    /// Takes an inode and gives it these attributes, and of its directory's only the flags that pass on.
+    pub(crate) fn make_exact(
         &self,
         h: &mut Handle<'_>,
         dir: &InodeData,
@@ -135,19 +145,11 @@ impl Fs {
         let is_dir = new.file_type == FileType::Directory;
         let extra = self.geo.want_extra_isize;
         let mut raw = RawInode::new(usize::from(self.geo.inode_size), extra);
-        let mut perm = new.perm & 0o7777;
-        let mut gid = new.gid;
-        if dir.raw.mode() & 0o2000 != 0 {
-            gid = dir.raw.gid();
-            if is_dir {
-                perm |= 0o2000;
-            }
-        }
-        raw.set_mode(new.file_type.mode_bits() | perm);
+        raw.set_mode(new.file_type.mode_bits() | new.perm & 0o7777);
         raw.set_uid(new.uid);
-        raw.set_gid(gid);
+        raw.set_gid(new.gid);
         raw.set_links_count(if is_dir { 2 } else { 1 });
-        raw.set_generation(next_generation());
+        raw.set_generation(self.generations.next());
         raw.set_atime(now);
         raw.set_mtime(now);
         raw.set_ctime(now);
@@ -173,6 +175,22 @@ impl Fs {
         self.new_inode(ino, raw)
     }
 
+    /// Gives a new symbolic link its target.
+    pub(crate) fn fill_symlink(
+        &self,
+        h: &mut Handle<'_>,
+        child: &mut InodeData,
+        target: &[u8],
+    ) -> Result<()> {
+        child.raw.set_size(target.len() as u64);
+        if target.len() < child.raw.block().len() {
+            child.raw.block_mut()[..target.len()].copy_from_slice(target);
+            return Ok(());
+        }
+        map::init(self, child);
+        self.write_new(h, child, target)
+    }
+
     /// Gives a new inode its map and content.
     fn fill_inode(
         &self,
@@ -183,13 +201,7 @@ impl Fs {
         target: Option<&[u8]>,
     ) -> Result<()> {
         if let Some(target) = target {
-            child.raw.set_size(target.len() as u64);
-            if target.len() < child.raw.block().len() {
-                child.raw.block_mut()[..target.len()].copy_from_slice(target);
-                return Ok(());
-            }
-            map::init(self, child);
-            return self.write_new(h, child, target);
+            return self.fill_symlink(h, child, target);
         }
         // ACLs first: data may be inside the inode beside them, and give way where there is no room.
         xattr::inherit_acl(h, dir, child, new.umask)?;
@@ -206,7 +218,7 @@ impl Fs {
     }
 
     /// Undoes the making of an inode that got no name.
-    pub fn abandon(
+    pub(crate) fn abandon(
         &self,
         h: &mut Handle<'_>,
         mut child: RwLockWriteGuard<'_, InodeData>,
@@ -283,7 +295,7 @@ impl Fs {
             return Err(Corrupt::new("inode has no file type").ino(ino).into());
         };
         let added = dir::add(h, &mut dir, name, ino, file_type);
-        let now = Timestamp::now();
+        let now = self.now();
         if added.is_ok() {
             dir.touch(now, true);
             child.raw.set_links_count(links + 1);

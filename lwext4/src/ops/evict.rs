@@ -6,7 +6,7 @@ use crate::inline::is_inline;
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::ondisk::inode::InodeFlags;
-use crate::types::{FileBlock, FileType, Ino, Timestamp};
+use crate::types::{FileBlock, FileType, Ino};
 use crate::{map, xattr};
 
 impl InodeData {
@@ -132,7 +132,7 @@ impl Fs {
     ) -> Result<()> {
         data.raw.set_links_count(0);
         data.raw.set_size(0);
-        let now = Timestamp::now().secs;
+        let now = self.now().secs;
         data.raw.set_dtime(deletion_time(now, self.geo.inodes));
         h.store(data)?;
         self.alloc.free_inode(h, data.ino, is_dir)?;

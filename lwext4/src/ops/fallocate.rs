@@ -9,7 +9,7 @@ use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
 use crate::map;
 use crate::ondisk::inode::InodeFlags;
-use crate::types::{FileBlock, FileType, Ino, Timestamp};
+use crate::types::{FileBlock, FileType, Ino};
 use std::ops::Range;
 
 /// The most blocks that one step allocates.
@@ -111,7 +111,7 @@ impl Fs {
                     if !keep_size && reached > data.raw.size() {
                         data.raw.set_size(reached);
                     }
-                    touch(&mut data, times);
+                    touch(self, &mut data, times);
                 }
                 // Without space, a part of the step may be done.
                 let stored = match &step {
@@ -183,7 +183,7 @@ impl Fs {
                 if last >= first {
                     self.zero_part(&data, (last << bits).max(offset), end)?;
                 }
-                touch(&mut data, times);
+                touch(self, &mut data, times);
             }
             let removed = if first < last {
                 map::remove(&mut h, &mut data, FileBlock(first as u32), last)
@@ -227,8 +227,8 @@ impl Fs {
 }
 
 /// Sets the times of a file that changed, if the engine keeps them.
-fn touch(data: &mut InodeData, times: WriteMode) {
+fn touch(fs: &Fs, data: &mut InodeData, times: WriteMode) {
     if times == WriteMode::Plain {
-        data.touch(Timestamp::now(), true);
+        data.touch(fs.now(), true);
     }
 }

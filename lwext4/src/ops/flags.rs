@@ -114,7 +114,7 @@ impl Fs {
                     return Ok(());
                 }
                 h.prepare_charge(&data.raw)?;
-                data.touch(Timestamp::now(), false);
+                data.touch(self.now(), false);
                 h.store_synced(&inode, &mut data, false)
             });
             h.finish_with(&mut data, changed)

@@ -10,7 +10,7 @@ mod rename;
 mod seek;
 mod unlink;
 
-pub(crate) use create::next_generation;
+pub(crate) use create::check_symlink_target;
 pub(crate) use flags::VISIBLE;
 
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub(crate) const NAME_MAX: usize = 255;
 const RETRIES: u32 = 3;
 
 /// Fails unless `name` can be an entry's name.
-fn check_name(name: &[u8]) -> Result<()> {
+pub(crate) fn check_name(name: &[u8]) -> Result<()> {
     if name.len() > NAME_MAX {
         return Err(Error::NameTooLong);
     }
@@ -37,7 +37,7 @@ fn check_name(name: &[u8]) -> Result<()> {
 }
 
 /// Fails for the two names that every directory has.
-fn check_not_dots(name: &[u8]) -> Result<()> {
+pub(crate) fn check_not_dots(name: &[u8]) -> Result<()> {
     if name == b"." || name == b".." {
         Err(Error::InvalidArgument("a name of dots"))
     } else {
@@ -46,7 +46,7 @@ fn check_not_dots(name: &[u8]) -> Result<()> {
 }
 
 /// Fails unless entries may be added to the directory.
-fn check_may_add(dir: &InodeData) -> Result<()> {
+pub(crate) fn check_may_add(dir: &InodeData) -> Result<()> {
     dir.check_dir()?;
     if dir.raw.flags().contains(InodeFlags::IMMUTABLE) {
         return Err(Error::NotPermitted("the directory is immutable"));
@@ -99,7 +99,7 @@ impl Fs {
     }
 
     /// One more subdirectory. A count that does not fit becomes 1 for good (feature dir_nlink).
-    fn add_subdir_link(&self, dir: &mut InodeData) -> Result<()> {
+    pub(crate) fn add_subdir_link(&self, dir: &mut InodeData) -> Result<()> {
         let links = dir.raw.links_count();
         let many = self.geo.features.ro_compat.contains(RoCompat::DIR_NLINK);
         if links == 1 && many {
@@ -117,7 +117,7 @@ impl Fs {
     }
 
     /// Fails when one more subdirectory cannot be counted.
-    fn check_subdir_link(&self, dir: &InodeData) -> Result<()> {
+    pub(crate) fn check_subdir_link(&self, dir: &InodeData) -> Result<()> {
         let many = self.geo.features.ro_compat.contains(RoCompat::DIR_NLINK);
         if !many && dir.raw.links_count() >= LINK_MAX {
             Err(Error::TooManyLinks)

@@ -9,7 +9,7 @@ use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
-use crate::types::{FileType, Ino, Timestamp};
+use crate::types::{FileType, Ino};
 use std::sync::Arc;
 
 /// The deepest tree whose ancestors are walked: no path that Linux can name is deeper.
@@ -308,7 +308,7 @@ impl Fs {
                 dir::set_parent(h, source, dirs.to().ino)?;
             }
         }
-        self.drop_link(h, target_inode, target, Timestamp::now())?;
+        self.drop_link(h, target_inode, target, self.now())?;
         let gone = (target.raw.links_count() == 0).then_some(target.ino);
         self.finish_rename(h, inodes, dirs, &mut [(source_inode, source)])?;
         Ok(gone)
@@ -386,7 +386,7 @@ impl Fs {
         dirs: &mut Dirs<'_>,
         moved: &mut [(&Arc<Inode>, &mut InodeData)],
     ) -> Result<()> {
-        let now = Timestamp::now();
+        let now = self.now();
         for (inode, data) in moved {
             data.touch(now, false);
             h.store_synced(inode, data, true)?;
@@ -418,7 +418,7 @@ impl Fs {
             gid: dir.raw.gid(),
             device: (0, 0),
         };
-        self.make_inode(h, dir, &new, Timestamp::now()).map(Some)
+        self.make_inode(h, dir, &new, self.now()).map(Some)
     }
 
     fn abandon_whiteout(&self, h: &mut Handle<'_>, whiteout: Option<Arc<Inode>>) -> Result<()> {

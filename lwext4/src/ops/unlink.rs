@@ -90,7 +90,7 @@ impl Fs {
             return Err(Error::NotEmpty);
         }
         dir::remove(h, dir, name)?;
-        let now = Timestamp::now();
+        let now = self.now();
         if want_dir {
             drop_subdir_link(dir);
         }

@@ -184,7 +184,7 @@ fn create(h: &mut Handle<'_>, owner: &InodeData, value: &[u8], hash: u32) -> Res
     raw.set_uid(owner.uid());
     raw.set_gid(owner.gid());
     raw.set_links_count(1);
-    raw.set_generation(crate::ops::next_generation());
+    raw.set_generation(fs.generations.next());
     raw.set_mtime(now);
     raw.set_crtime(now);
     raw.set_flags(InodeFlags::EA_INODE);

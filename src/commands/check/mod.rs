@@ -22,11 +22,7 @@ const MOST: usize = 10_000;
 
 /// Checks an image and prints what is wrong.
 pub fn run(args: &cli::Check) -> Result<()> {
-    let place = match (args.offset, args.partition) {
-        (Some(offset), _) => Place::Offset(offset),
-        (None, Some(number)) => Place::Partition(number),
-        (None, None) => Place::Whole,
-    };
+    let place = Place::of(args.offset, args.partition);
     let unchecked = |failure: Failure| failure.with_exit_code(EXIT_UNCHECKED);
     let image = image::open(&args.image, place, Access::Read).map_err(unchecked)?;
     image.lock(Access::Read).map_err(unchecked)?;

@@ -6,7 +6,7 @@
 //! that it can be asked to do these things, and no others. [`serve`] is its side; [`Monitor`]
 //! is the daemon's. Without a sandbox, a thread of the daemon does it.
 
-mod message;
+pub(crate) mod message;
 mod serve;
 
 pub use message::Orders;

@@ -1,0 +1,77 @@
+//! The arguments of `liveroot run`.
+
+use super::values::parse_size;
+use clap::Args;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Arguments of `liveroot run`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+What the command finds:
+  It is root (id 0) in a namespace of its own. An ordinary user's subordinate ids (/etc/subuid,
+  /etc/subgid) are the ids from 1 on; whoever has none has id 0 alone. In the image all ids are as
+  the command sees them. mknod of devices and trusted.* attributes work in the image.
+  $LIVEROOT is the directory of the image. With --root that is /, with /proc, /sys and a small /dev,
+  and the environment is emptied but for TERM and proxies; PATH and HOME are root's.
+  When the command ends, whatever it left running is killed, and the image is closed.
+
+Mount options (-o): as for liveroot mount; those that matter here:
+  fsync=ignore            programs' fsync does not wait for the disk; only the end of run does
+  durability=power, process, none;  commit=SECONDS;  relatime;  threads=N;  stats=FILE
+  nosuid, nodev, noexec
+
+Exit codes:
+  that of the command; 128+N if signal N ended it
+  125  liveroot failed, or the image is not complete; one line on standard error says why
+  126  the command cannot be executed
+  127  there is no such command
+
+Examples:
+  liveroot run rootfs.ext4 -- sh -c 'tar -x -C \"$LIVEROOT\" -f rootfs.tar --numeric-owner'
+  liveroot run rootfs.ext4 --at /mnt -- ./setup.sh /mnt
+  liveroot run rootfs.ext4 --root --resolv-conf -- apt-get install -y openssh-server
+  liveroot run rootfs.ext4 --root --bind .:/src:ro --workdir /src -- make install")]
+pub struct Run {
+    /// The image file, or a block device.
+    pub image: PathBuf,
+    /// Run the command inside the image: its root directory is the image's.
+    #[arg(long)]
+    pub root: bool,
+    /// With --root: let the command see the host's /etc/resolv.conf.
+    #[arg(long, requires = "root")]
+    pub resolv_conf: bool,
+    /// Show the image at this directory, for the command alone, instead of at a temporary one.
+    #[arg(long, value_name = "DIR", conflicts_with = "root")]
+    pub at: Option<PathBuf>,
+    /// Let the command see the file or directory SRC at DST, read-only with :ro.
+    ///
+    /// With --root, DST is a path in the image; where nothing is there, something is made for the
+    /// time of the command. A backslash keeps a colon in a path.
+    #[arg(long, value_name = "SRC:DST[:ro]")]
+    pub bind: Vec<OsString>,
+    /// Set an environment variable, or hand over the caller's.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Start in this directory. By default the current one, with --root the image's /.
+    #[arg(long, value_name = "DIR")]
+    pub workdir: Option<PathBuf>,
+    /// Mount options, separated by commas; see below.
+    #[arg(short, long = "options", value_name = "OPTION,...")]
+    pub options: Vec<OsString>,
+    /// Change nothing in the image.
+    #[arg(short, long)]
+    pub read_only: bool,
+    /// The file system starts at this byte of the image (units K, M, G, T allowed).
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
+    pub offset: Option<u64>,
+    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
+    #[arg(long, value_name = "NUMBER")]
+    pub partition: Option<u32>,
+    /// Let the process that reads the image keep its privileges; see liveroot mount.
+    #[arg(long)]
+    pub no_sandbox: bool,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}

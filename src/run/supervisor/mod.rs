@@ -1,0 +1,263 @@
+//! Does in the image, through the engine, what the kernel forbids in user namespaces: device nodes,
+//! `trusted.` attributes, immutable and append-only files.
+//!
+//! The command's seccomp filter ([`filter`]) has the kernel report these calls. Here the caller is
+//! looked at ([`caller`]), its path is resolved as the kernel would ([`resolve`]), and, if it leads
+//! into the mount and the caller is as root, the call is carried out. In every other case the kernel
+//! goes on with it, and says what it always says: nothing is decided here that it will not decide
+//! again.
+
+mod caller;
+pub mod filter;
+mod resolve;
+
+use super::door::{Change, Changed, Door};
+use crate::fuse::ioctl;
+use crate::session::mounts::Device;
+use crate::sys::{Answer, Listener, Notification};
+use caller::{Caller, Capability};
+use filter::{Call, Named};
+use resolve::{Followed, Resolver};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{StatVfsMountFlags, fstat, fstatvfs, makedev};
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::thread::{self, JoinHandle};
+
+/// The prefix of the attributes that only the first user namespace's root may change.
+const TRUSTED: &[u8] = b"trusted.";
+
+/// The longest value that is passed on. ext4 keeps values in a block, which has 4 KiB in almost all
+/// images; the kernel takes 64.
+const LONGEST_VALUE: usize = 12 << 10;
+
+/// A thread that answers a command's calls.
+#[derive(Debug)]
+pub struct Supervisor {
+    thread: JoinHandle<()>,
+    /// Closing it ends the thread.
+    alive: PipeWriter,
+}
+
+/// Why the engine's answer does not matter: the kernel's own does.
+struct NotOurs;
+
+/// Done, or failed with an error number.
+type Outcome = Result<Result<(), i32>, NotOurs>;
+
+impl From<io::Error> for NotOurs {
+    fn from(_: io::Error) -> NotOurs {
+        NotOurs
+    }
+}
+
+impl From<rustix::io::Errno> for NotOurs {
+    fn from(_: rustix::io::Errno) -> NotOurs {
+        NotOurs
+    }
+}
+
+impl Supervisor {
+    /// Answers what arrives at `listener`; what concerns the mount `device` goes through `door`.
+    ///
+    /// # Errors
+    /// No thread, no descriptors, or no /proc.
+    pub fn start(listener: Listener, door: Door, device: Device) -> io::Result<Supervisor> {
+        let (ended, alive) = io::pipe()?;
+        // In the thread this changes only the thread's directories.
+        let (sender, started) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("supervisor".to_owned())
+            .spawn(move || {
+                let resolver = Resolver::in_this_thread();
+                let (resolver, result) = match resolver {
+                    Ok(resolver) => (Some(resolver), Ok(())),
+                    Err(error) => (None, Err(error)),
+                };
+                let _ = sender.send(result);
+                if let Some(resolver) = resolver {
+                    let device = makedev(device.0, device.1);
+                    Answering {
+                        listener,
+                        resolver,
+                        door,
+                        device,
+                    }
+                    .until(&ended);
+                }
+            })?;
+        started.recv().map_err(io::Error::other)??;
+        Ok(Supervisor { thread, alive })
+    }
+
+    /// Ends it. Calls that are not answered yet fail with ENOSYS.
+    pub fn stop(self) {
+        drop(self.alive);
+        let _ = self.thread.join();
+    }
+}
+
+struct Answering {
+    listener: Listener,
+    resolver: Resolver,
+    door: Door,
+    device: u64,
+}
+
+impl Answering {
+    fn until(&self, ended: &PipeReader) {
+        loop {
+            let mut fds = [
+                PollFd::new(&self.listener, PollFlags::IN),
+                PollFd::new(ended, PollFlags::IN),
+            ];
+            match poll(&mut fds, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return log::error!("supervision ends: {}", io::Error::from(errno)),
+            }
+            let [calls, ended] = fds.map(|fd| fd.revents());
+            if !ended.is_empty() {
+                return;
+            }
+            if calls.contains(PollFlags::IN) {
+                if let Err(error) = self.answer_one() {
+                    return log::error!("supervision ends: {error}");
+                }
+            } else if !calls.is_empty() {
+                // Nobody has the filter any more.
+                return;
+            }
+        }
+    }
+
+    fn answer_one(&self) -> io::Result<()> {
+        let Some(notification) = self.listener.receive()? else {
+            return Ok(());
+        };
+        let answer = match self.carry_out(&notification) {
+            Ok(Ok(())) => Answer::Done,
+            Ok(Err(errno)) => Answer::Fails(errno),
+            Err(NotOurs) => Answer::Continue,
+        };
+        self.listener.answer(&notification, answer)
+    }
+
+    fn carry_out(&self, notification: &Notification) -> Outcome {
+        let call = Call::of(notification).ok_or(NotOurs)?;
+        let caller = self.resolver.caller(notification.tid)?;
+        // From here on the number can belong to nobody else: what was opened is the caller's.
+        if !self.listener.waits(notification) {
+            return Err(NotOurs);
+        }
+        match call {
+            Call::Mknod {
+                place,
+                mode,
+                device,
+            } => self.mknod(&caller, place, mode, device),
+            Call::SetXattr {
+                file,
+                name,
+                value,
+                size,
+                flags,
+            } => {
+                let (name, file) = self.trusted(&caller, file, name)?;
+                let size = usize::try_from(size)
+                    .ok()
+                    .filter(|&size| size <= LONGEST_VALUE);
+                let value = caller.read(value, size.ok_or(NotOurs)?)?;
+                self.ask(&Change::SetXattr {
+                    ino: file,
+                    name,
+                    value,
+                    flags,
+                })
+            }
+            Call::RemoveXattr { file, name } => {
+                let (name, file) = self.trusted(&caller, file, name)?;
+                self.ask(&Change::RemoveXattr { ino: file, name })
+            }
+            Call::SetFlags {
+                file,
+                command,
+                data,
+            } => self.set_flags(&caller, file, command, data),
+        }
+    }
+
+    fn mknod(&self, caller: &Caller, place: Named, mode: u32, device: u32) -> Outcome {
+        // Whoever may search and write everywhere needs no check of permissions here.
+        if !caller.may(&[Capability::Mknod, Capability::DacOverride]) {
+            return Err(NotOurs);
+        }
+        let (directory, name) = self.resolver.parent(caller, place)?;
+        let parent = self.in_mount(&directory)?;
+        self.ask(&Change::MakeNode {
+            parent,
+            name: name.into_vec(),
+            mode,
+            umask: caller.umask,
+            uid: caller.uid,
+            gid: caller.gid,
+            device,
+        })
+    }
+
+    /// Has a change made. Where nobody is there to make it, the kernel refuses the call.
+    fn ask(&self, change: &Change) -> Outcome {
+        match self.door.ask(change)? {
+            Changed::Done => Ok(Ok(())),
+            Changed::NotNeeded => Err(NotOurs),
+            Changed::Failed(errno) => Ok(Err(errno)),
+        }
+    }
+
+    fn set_flags(&self, caller: &Caller, file: i32, command: u32, data: u64) -> Outcome {
+        use Capability::{DacOverride, Fowner, LinuxImmutable};
+        if !caller.may(&[LinuxImmutable, Fowner, DacOverride]) {
+            return Err(NotOurs);
+        }
+        let file = self
+            .resolver
+            .file(caller, Named::Open(file), Followed::Yes)?;
+        let ino = self.in_mount(&file)?;
+        let len = match command {
+            ioctl::FSSETXATTR => ioctl::FSXATTR_LEN,
+            _ => size_of::<u32>(),
+        };
+        self.ask(&Change::FreezeOrThaw {
+            ino,
+            command,
+            data: caller.read(data, len)?,
+        })
+    }
+
+    /// The name of a trusted attribute and the file that a caller who is as root wants to change.
+    fn trusted(&self, caller: &Caller, file: Named, name: u64) -> Result<(Vec<u8>, u32), NotOurs> {
+        let name = caller.read_string(name)?;
+        if !name.starts_with(TRUSTED)
+            || !caller.may(&[Capability::SysAdmin, Capability::DacOverride])
+        {
+            return Err(NotOurs);
+        }
+        let followed = match file {
+            Named::Path { follow: false, .. } => Followed::No,
+            _ => Followed::Yes,
+        };
+        let file = self.resolver.file(caller, file, followed)?;
+        Ok((name, self.in_mount(&file)?))
+    }
+
+    /// The inode number of an open file, if it is in the mount, and writable for those who see it so.
+    fn in_mount(&self, file: &OwnedFd) -> Result<u32, NotOurs> {
+        let stat = fstat(file)?;
+        if stat.st_dev != self.device || fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY)
+        {
+            return Err(NotOurs);
+        }
+        // The open file has the kernel remember the inode, so that the number cannot be another's.
+        u32::try_from(stat.st_ino).map_err(|_| NotOurs)
+    }
+}
