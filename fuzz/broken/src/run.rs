@@ -1,5 +1,6 @@
 //! What is done with a broken image: opened, walked, changed, closed, opened again.
 
+use crate::bulk;
 use crate::change::change;
 use crate::choices::Choices;
 use crate::device::Layered;
@@ -169,6 +170,9 @@ fn writable(
         let count = 20 + choices.below(120);
         if threads == 1 {
             change(&volume, &places, count, choices.fork());
+            if !staged && choices.one_in(4) {
+                bulk::fill(&volume, &places, count / 3, choices.fork());
+            }
         } else {
             // Few places, so that the threads meet.
             let places = if choices.one_in(3) {
