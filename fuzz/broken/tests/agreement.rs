@@ -3,6 +3,7 @@
 //! `AGREEMENT_IMAGES` sets how many, `AGREEMENT_FIRST` the first one's number, and `AGREEMENT_SEED` has
 //! only seeds whose name has it in it. Each difference is printed, with the damage.
 
+use lwext4::ondisk::inode::InodeFlags;
 use lwext4::{CheckOptions, MemDevice};
 use lwext4_broken::choices::Choices;
 use lwext4_broken::fields::field;
@@ -175,30 +176,42 @@ fn check_finds_what_it_once_missed() {
         panic!("no inodes");
     };
     let dtime = field(0x14, 4);
-    let damage: [(&str, &[Edit]); 3] = [
-        (
-            "inodes with names, linked as orphans",
-            &[
-                (Kind::Super, field(0xE8, 4), u64::from(one)),
-                (Kind::Inode(one), dtime, u64::from(two)),
-            ],
-        ),
-        (
-            "a quota file that has a name, without the feature",
-            &[(Kind::Super, field(0x240, 4), u64::from(two))],
-        ),
-        (
-            "a journal that was given up",
-            &[(Kind::JournalSuper, field(0x20, 4), 5)],
-        ),
+    let chain = [
+        (Kind::Super, field(0xE8, 4), u64::from(one)),
+        (Kind::Inode(one), dtime, u64::from(two)),
     ];
+    assert_both_find("inodes with names, linked as orphans", &seed, &chain);
+    let quota = [(Kind::Super, field(0x240, 4), u64::from(two))];
+    assert_both_find("a named quota file without the feature", &seed, &quota);
+    let errno = [(Kind::JournalSuper, field(0x20, 4), 5)];
+    assert_both_find("a journal that was given up", &seed, &errno);
+    let seed = seeds::named("ext3", Ending::Clean).expect("a seed");
+    let size = [(Kind::Super, field(0xFE, 2), 39)];
+    assert_both_find("descriptors of no size", &seed, &size);
+}
+
+#[test]
+fn check_finds_a_value_with_the_wrong_hash() {
+    let Ok(seed) = seeds::named("mke2fs-ea_inode", Ending::Clean) else {
+        eprintln!("skipped: check_finds_a_value_with_the_wrong_hash: needs mke2fs");
+        return;
+    };
+    let is_value = |ino: &&u32| {
+        let inode = seed.found.inode(&seed.image, **ino).expect("an inode");
+        inode.flags().contains(InodeFlags::EA_INODE)
+    };
+    let value = *seed.found.used_inodes.iter().find(is_value).expect("one");
+    let hash = [(Kind::Inode(value), field(0x08, 4), 5)];
+    assert_both_find("a value with the wrong hash", &seed, &hash);
+}
+
+#[track_caller]
+fn assert_both_find(what: &str, seed: &Seed, edits: &[Edit]) {
+    let mut image = seed.image.to_vec();
+    edit(&seed.found, &mut image, edits);
+    assert!(!check(&image).clean, "{what}");
     let file = tempfile::NamedTempFile::new().expect("a file");
-    for (what, edits) in damage {
-        let mut image = seed.image.to_vec();
-        edit(&seed.found, &mut image, edits);
-        assert!(!check(&image).clean, "{what}");
-        std::fs::write(file.path(), &image).expect("written");
-        let judge = e2fsck(file.path());
-        assert!(judge.is_none_or(|judge| !judge.clean), "{what}: e2fsck");
-    }
+    std::fs::write(file.path(), &image).expect("written");
+    let judge = e2fsck(file.path());
+    assert!(judge.is_none_or(|judge| !judge.clean), "{what}: e2fsck");
 }

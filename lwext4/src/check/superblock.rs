@@ -186,6 +186,10 @@ impl Checker<'_> {
                 self.bad_superblock("recovery is needed, but there is no journal");
             }
         }
+        let desc_size = self.sb.desc_size_raw();
+        if desc_size != 0 && (!desc_size.is_power_of_two() || desc_size > 1024) {
+            self.bad_superblock("the size of group descriptors makes no sense");
+        }
         if self.sb.uuid() == [0; 16] {
             self.bad_superblock("the UUID is all zeroes");
         }
