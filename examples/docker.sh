@@ -10,7 +10,7 @@ set -eu
 image=$1 base=${2:-debian:bookworm}
 here=$(cd "$(dirname "$0")" && pwd)
 
-liveroot create "$image" --size 1G --root-owner 0:0
+liveroot create "$image" --size 1G
 mkdir -p mnt
 liveroot mount "$image" mnt --allow-other
 # Whatever happens, the image is closed; the exit code is that of what happened.

@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p mnt
 # shellcheck disable=SC2016 # what is in quotes is for the shell inside
 ${PODMAN:-podman} unshare sh -euc '
-    liveroot create "$1" --size 1G --root-owner 0:0
+    liveroot create "$1" --size 1G
     liveroot mount "$1" mnt --allow-other
     trap "liveroot umount mnt" EXIT
     ${PODMAN:-podman} run --rm -i --network=none ${PODMAN_RUN:-} \

@@ -36,3 +36,8 @@ fn the_classic_recipe_with_docker_boots() {
 fn the_classic_recipe_with_rootless_podman_boots() {
     example("the_classic_recipe_with_rootless_podman_boots", "podman");
 }
+
+#[test]
+fn the_recipe_without_a_container_engine_boots() {
+    example("the_recipe_without_a_container_engine_boots", "run");
+}

@@ -18,9 +18,7 @@ fn packages() -> &'static Path {
     MADE.get_or_init(|| {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         run(&mut Command::new(project.join("scripts/package")));
-        std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| project.join("target"), PathBuf::from)
-            .join("package")
+        project.join("target/package")
     })
 }
 

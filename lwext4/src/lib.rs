@@ -27,6 +27,7 @@ mod options;
 mod orphan;
 mod quota;
 mod stage;
+mod truncate;
 pub mod types;
 mod volume;
 mod xattr;

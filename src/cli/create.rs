@@ -70,7 +70,7 @@ pub struct Create {
         value_delimiter = ','
     )]
     pub features: Vec<String>,
-    /// Owner of the root directory. By default you, so that you can write there once it is mounted.
+    /// Owner of the root directory. By default 0:0: root, whom an ordinary user's mount takes the user for.
     #[arg(long, value_name = "UID:GID", value_parser = parse_owner)]
     pub root_owner: Option<(u32, u32)>,
     /// Replace a file that exists already.

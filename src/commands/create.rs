@@ -266,13 +266,7 @@ impl Unmade {
 fn format_options(args: &cli::Create, clock: Option<Timestamp>) -> Result<FormatOptions> {
     const MIB: u64 = 1 << 20;
     let defaults = FormatOptions::default();
-    let (root_uid, root_gid) = args.root_owner.unwrap_or_else(|| {
-        if args.from.is_some() {
-            return (0, 0);
-        }
-        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
-        (uid.as_raw(), gid.as_raw())
-    });
+    let (root_uid, root_gid) = args.root_owner.unwrap_or((0, 0));
     let journal = match args.journal_size {
         _ if args.no_journal => JournalSize::None,
         None => JournalSize::Auto,

@@ -167,10 +167,14 @@ pub fn fit(
     for _ in 0..ROUNDS {
         let report = match format(&MemDevice::new(size), &options) {
             Ok(report) => report,
-            Err(Error::InvalidOption(_)) if size < guess.saturating_mul(2) => {
-                // Too small for so many inodes.
+            // Too small for so many inodes, or for any file system.
+            Err(Error::InvalidOption(_)) if high.is_some() || size < guess.saturating_mul(2) => {
                 low = size;
-                size += size / 8;
+                match high {
+                    Some(high) if high - low <= 64 * block => break,
+                    Some(high) => size = low + (high - low) / 2 / block * block,
+                    None => size += size / 8,
+                }
                 continue;
             }
             Err(error) => return Err(error),

@@ -71,7 +71,7 @@ fn a_feature_that_nobody_knows_is_named() {
     assert!(line.contains("FEATURE_I30"), "{line}");
     let report = bench.ok(&["info", "nosum.ext4"]);
     assert!(
-        report.contains("FEATURE_I30: made by a newer tool"),
+        report.contains("unknown feature FEATURE_I30: the image was made by a newer tool"),
         "{report}"
     );
 }

@@ -65,7 +65,7 @@ impl Desk {
     pub fn image(&self, name: &str, mib: u64) -> PathBuf {
         let path = self.path(name);
         let size = format!("{mib}M");
-        let mut create = command(LIVEROOT, ["create", "--root-owner", "0:0", "--size", &size]);
+        let mut create = command(LIVEROOT, ["create", "--size", &size]);
         run(create.args(["--inodes", "32768"]).arg(&path));
         run(command("chmod", ["666"]).arg(&path));
         path

@@ -55,7 +55,7 @@ struct Difference {
 
 /// One side of the comparison.
 enum Side {
-    Image(Reader, Address),
+    Image(Box<Reader>, Address),
     Host(PathBuf),
 }
 
@@ -66,7 +66,7 @@ impl Side {
             _ => Address::parse(text)?,
         };
         let reader = Reader::open(&address.image, (&args.place).into())?;
-        Ok(Side::Image(reader, address))
+        Ok(Side::Image(Box::new(reader), address))
     }
 }
 

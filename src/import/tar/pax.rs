@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn attributes_come_in_two_encodings() {
-        let read = pax(b"37 LIBARCHIVE.xattr.user.a%3Db=AQID/w==\n".as_ref());
+        let read = pax(b"40 LIBARCHIVE.xattr.user.a%3Db=AQID/w==\n".as_ref());
         assert_eq!(read.xattrs, [(b"user.a=b".to_vec(), vec![1, 2, 3, 255])]);
     }
 
