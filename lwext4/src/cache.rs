@@ -17,13 +17,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The inode that a block belongs to, with what the block's checksum starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner {
     pub ino: Ino,
     pub seed: u32,
     /// It is an encrypted directory: names are bytes of any kind.
     pub encrypted: bool,
 }
+
+/// The seed tells inodes apart, and stays what it is when an inode gets another number.
+impl PartialEq for Owner {
+    fn eq(&self, other: &Owner) -> bool {
+        self.seed == other.seed
+    }
+}
+
+impl Eq for Owner {}
 
 impl Owner {
     pub fn new(geo: &Geometry, ino: Ino, generation: u32) -> Owner {
@@ -53,7 +62,7 @@ pub(crate) enum BlockKind {
     /// A node of an extent tree.
     ExtentNode(Owner),
     /// A block of block numbers (direct/indirect maps).
-    Indirect(Ino),
+    Indirect(Owner),
     /// Extended attributes, perhaps of several inodes.
     Xattr,
     /// A block of the orphan file.
@@ -78,7 +87,7 @@ impl BlockKind {
                 } else {
                     dirent::verify_leaf
                 };
-                verify(bytes, geo.has_csum().then_some(owner.seed), geo.inodes)
+                verify(bytes, geo.has_csum().then_some(owner.seed), geo.inodes())
                     .map_err(|what| Corrupt::new(what).ino(owner.ino).block(no).into())
             }
             BlockKind::DirIndex(owner) => dx::verify(bytes, geo.has_csum().then_some(owner.seed))

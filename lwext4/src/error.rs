@@ -225,6 +225,7 @@ impl Error {
             Error::NotFound => 2,              // ENOENT
             Error::TooLargeAtOnce { .. } => 7, // E2BIG
             // A full host disk under a sparse image is the writer's ENOSPC (or EDQUOT).
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::Unsupported => 95, // EOPNOTSUPP
             Error::Io { source, .. } => {
                 source
                     .raw_os_error()

@@ -7,6 +7,7 @@ use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::map::{self, Run};
 use crate::ondisk::inode::InodeFlags;
+use crate::resize::Tries;
 use crate::types::{BlockNo, FileBlock, FileType, Ino};
 use std::sync::Arc;
 
@@ -133,7 +134,7 @@ impl Fs {
         }
         let _growth = inode.growth.read();
         let mut done = 0;
-        let mut tries = 0;
+        let mut tries = Tries::new(self);
         while done < bytes.len() {
             let result = {
                 let mut h = self.begin(Credits::MAP)?;

@@ -6,6 +6,7 @@ use crate::bulk::DataQueue;
 use crate::cache::{Block, BlockKind, Cache};
 use crate::damage::Damage;
 use crate::device::BlockDevice;
+use crate::dimensions::{Dimensions, Live};
 use crate::dir::fold::{STRICT, UTF8_12_1};
 use crate::error::{Corrupt, Error, Result};
 use crate::inode::{Generations, Inodes};
@@ -24,19 +25,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The largest cluster is 1 GiB, of blocks of 1 KiB.
 const MAX_CLUSTER_BITS: u32 = 20;
 
-/// Facts of an image that never change while it is open.
+/// Facts of an image. While it is open, only resizing changes any of them: its [`Dimensions`].
 #[derive(Clone, Debug)]
 pub(crate) struct Geometry {
     pub block_size: u32,
     /// log2 of the block size.
     pub block_bits: u32,
-    pub blocks: u64,
     pub first_data_block: u64,
     /// log2 of the blocks in a cluster, the unit of allocation; 0 without bigalloc.
     pub cluster_bits: u32,
     pub blocks_per_group: u32,
-    pub groups: u32,
-    pub inodes: u32,
     pub inodes_per_group: u32,
     pub inode_size: u16,
     /// First inode that is not reserved.
@@ -54,9 +52,7 @@ pub(crate) struct Geometry {
     pub strict_names: bool,
     /// Whether hashes take names as unsigned bytes.
     pub unsigned_hash: bool,
-    pub first_meta_bg: u32,
-    pub reserved_gdt_blocks: u16,
-    pub backup_bgs: [u32; 2],
+    pub live: Live,
 }
 
 impl Geometry {
@@ -164,12 +160,9 @@ impl Geometry {
         Ok(Geometry {
             block_size,
             block_bits: block_size.trailing_zeros(),
-            blocks,
             first_data_block,
             cluster_bits,
             blocks_per_group,
-            groups,
-            inodes: sb.inodes_count(),
             inodes_per_group,
             inode_size,
             first_ino,
@@ -186,9 +179,18 @@ impl Geometry {
             hash_version: sb.def_hash_version().min(2),
             strict_names: sb.encoding_flags() & STRICT != 0,
             unsigned_hash: sb.flags() & FLAG_UNSIGNED_HASH != 0,
-            first_meta_bg: sb.first_meta_bg(),
-            reserved_gdt_blocks: sb.reserved_gdt_blocks(),
-            backup_bgs: [sb.backup_bg0(), sb.backup_bg1()],
+            live: Live::new(Dimensions {
+                blocks,
+                groups,
+                inodes: sb.inodes_count(),
+                reserved_gdt_blocks: sb.reserved_gdt_blocks().into(),
+                first_meta_bg: if features.incompat.contains(Incompat::META_BG) {
+                    sb.first_meta_bg()
+                } else {
+                    u32::MAX
+                },
+                backup_bgs: [sb.backup_bg0(), sb.backup_bg1()],
+            }),
         })
     }
 
@@ -206,7 +208,7 @@ impl Geometry {
     /// Fails unless blocks `start..start + len` are inside the file system, behind the boot block.
     pub fn check_blocks(&self, start: BlockNo, len: u64) -> Result<()> {
         match start.0.checked_add(len) {
-            Some(end) if end <= self.blocks && start.0 >= self.first_data_block.max(1) => Ok(()),
+            Some(end) if end <= self.blocks() && start.0 >= self.first_data_block.max(1) => Ok(()),
             _ => Err(Corrupt::new("block number out of range")
                 .block(start)
                 .into()),
@@ -220,7 +222,7 @@ impl Geometry {
         GroupNo(
             u32::try_from(group)
                 .unwrap_or(u32::MAX)
-                .min(self.groups - 1),
+                .min(self.groups() - 1),
         )
     }
 
@@ -231,8 +233,15 @@ impl Geometry {
 
     /// How many blocks a group has: fewer in the last one.
     pub fn group_len(&self, group: GroupNo) -> u32 {
-        let left = self.blocks - self.group_start(group).0;
+        let left = self.blocks() - self.group_start(group).0;
         left.min(u64::from(self.blocks_per_group)) as u32
+    }
+
+    /// Blocks of a group's inode table.
+    pub fn table_blocks(&self) -> u32 {
+        // Both factors have 16 bits, but for inodes per group with large blocks.
+        (u64::from(self.inodes_per_group) * u64::from(self.inode_size) / u64::from(self.block_size))
+            as u32
     }
 
     /// Which cluster of its group a block is in.
@@ -263,7 +272,7 @@ impl Geometry {
 
     /// The group of an inode, and the inode's number in it, from 0.
     pub fn inode_place(&self, ino: Ino) -> Result<(GroupNo, u32)> {
-        if ino.0 == 0 || ino.0 > self.inodes {
+        if ino.0 == 0 || ino.0 > self.inodes() {
             return Err(Corrupt::new("inode number out of range").ino(ino).into());
         }
         let index = ino.0 - 1;
@@ -301,10 +310,18 @@ pub(crate) struct Fs {
     /// Taken first by every rename: directories move under it only.
     pub renames: Mutex<()>,
     pub sb: Mutex<Superblock>,
+    /// What the superblock is to say of the overhead when the volume is closed, if that changed.
+    pub new_overhead: Mutex<Option<u32>>,
     /// Blocks that are freed stay unused while the file system is open: the old state still needs them.
     pub keep_freed: bool,
     /// Set when an error made further writing unsafe.
     pub aborted: AtomicBool,
+    /// Held by who changes the size. Taken without a handle.
+    pub resizing: Mutex<()>,
+    /// Set when the volume turned out not to be able to grow when it is full.
+    pub keeps_size: AtomicBool,
+    /// Set when the device turned out not to take space back.
+    pub keeps_space: AtomicBool,
     pub generations: Generations,
     /// File data that is mapped but not written yet.
     pub data: DataQueue,

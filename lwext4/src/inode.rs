@@ -111,6 +111,11 @@ impl InodeData {
         }
     }
 
+    /// Where the inode is: a block of the inode table, and the byte in it.
+    pub fn place(&self) -> (BlockNo, usize) {
+        self.table
+    }
+
     /// Adds to (or takes from) the blocks the inode accounts for, in file-system blocks.
     pub fn add_blocks(&mut self, fs: &Fs, blocks: i64) {
         let per_block = i64::from(fs.geo.block_size / 512);
@@ -357,6 +362,15 @@ impl Inodes {
         shard.inodes.insert(inode.ino, inode);
     }
 
+    /// Drops all objects: where inodes are has changed, and nobody refers to any.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            shard.inodes.clear();
+            shard.clock.clear();
+        }
+    }
+
     /// Drops the object of an inode that was freed.
     pub fn remove(&self, ino: Ino) {
         self.shard(ino).lock().inodes.remove(&ino);
@@ -395,7 +409,7 @@ impl Fs {
 
     /// An orphan's deletion time is another inode's number, so small; a deleted inode's is a time.
     fn inodes_is_orphan(&self, data: &InodeData) -> bool {
-        data.raw.mode() != 0 && data.raw.dtime() <= self.geo.inodes
+        data.raw.mode() != 0 && data.raw.dtime() <= self.geo.inodes()
     }
 
     /// Reads an inode's bytes and checks them.

@@ -41,7 +41,7 @@ pub struct FileRun {
 impl Volume {
     /// How many block groups there are.
     pub fn group_count(&self) -> u32 {
-        self.fs.geo.groups
+        self.fs.geo.groups()
     }
 
     /// What a group uses. Groups are counted from 0.
@@ -51,7 +51,7 @@ impl Volume {
     pub fn group_layout(&self, group: u32) -> Result<GroupLayout> {
         let fs = &self.fs;
         let geo = &fs.geo;
-        let no = GroupNo(group.min(geo.groups.saturating_sub(1)));
+        let no = GroupNo(group.min(geo.groups().saturating_sub(1)));
         let start = geo.group_start(no).0;
         let used = fs.alloc.blocks_in_use(fs, no)?;
         let (block, at) = desc_place(geo, no);

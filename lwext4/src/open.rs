@@ -90,7 +90,7 @@ fn new_fs(
     Fs {
         cache: Cache::new(options.cache_bytes, geo.block_size),
         journal: Journal::new(log, first, most),
-        alloc: Allocator::new(geo.groups, sb.free_blocks_count(), sb.free_inodes_count()),
+        alloc: Allocator::new(sb.free_blocks_count(), sb.free_inodes_count()),
         inodes: Inodes::new(),
         orphans: Orphans::default(),
         quotas: Quotas::default(),
@@ -101,7 +101,11 @@ fn new_fs(
         data: DataQueue::default(),
         generations: Generations::new(options.clock, &geo.uuid, sb.mnt_count()),
         sb: Mutex::new(sb),
+        new_overhead: Mutex::new(None),
         aborted: AtomicBool::new(false),
+        resizing: Mutex::new(()),
+        keeps_size: AtomicBool::new(false),
+        keeps_space: AtomicBool::new(false),
         keep_freed: false,
         dev,
         options,
@@ -343,6 +347,7 @@ impl Volume {
             sb.set_state(state);
         }
         fs.write_superblock()?;
+        fs.write_second_half()?;
         fs.flush()?;
         match &mut self.claim {
             Some(claim) => claim.release(),

@@ -40,6 +40,10 @@ pub struct OpenOptions {
     pub cache_bytes: usize,
     /// The longest that a change waits for its commit.
     pub commit_interval: Duration,
+    /// Give freed space back to the host, once the transaction that freed it is on disk.
+    pub discard: bool,
+    /// Make the volume, and the device under it, larger when it would be full, up to this size in bytes.
+    pub autogrow: Option<u64>,
     /// What time it is as long as the volume is open; `None`: the host's time. With it, times and
     /// generations depend on nothing but the image and what is done.
     pub clock: Option<Timestamp>,
@@ -57,6 +61,8 @@ impl Default for OpenOptions {
             fsync: FsyncMode::default(),
             cache_bytes: 16 << 20,
             commit_interval: Duration::from_secs(5),
+            discard: false,
+            autogrow: None,
             clock: None,
             device_name: "lwext4".to_owned(),
         }

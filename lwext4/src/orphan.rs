@@ -62,6 +62,11 @@ impl Orphans {
         self.state.lock().claimed.remove(&ino);
     }
 
+    /// Forgets where the blocks of the orphan file are.
+    pub fn forget_file(&self) {
+        self.state.lock().file = None;
+    }
+
     /// Every orphan.
     pub fn all(&self) -> Vec<Ino> {
         self.state.lock().places.keys().copied().collect()
@@ -247,7 +252,7 @@ impl Fs {
         let mut prev = 0;
         while at != 0 {
             let ino = Ino(at);
-            if ino.0 > self.geo.inodes || (ino.0 < self.geo.first_ino && ino != Ino::ROOT) {
+            if ino.0 > self.geo.inodes() || (ino.0 < self.geo.first_ino && ino != Ino::ROOT) {
                 return Err(Corrupt::new("orphan list: inode number out of range")
                     .ino(ino)
                     .into());
@@ -271,7 +276,7 @@ impl Fs {
                 let bytes = self.read_block(no, BlockKind::Orphans(owner))?.bytes();
                 for (slot, entry) in slots(&bytes).enumerate().filter(|(_, entry)| *entry != 0) {
                     let ino = Ino(entry);
-                    if ino.0 > self.geo.inodes || ino.0 < self.geo.first_ino {
+                    if ino.0 > self.geo.inodes() || ino.0 < self.geo.first_ino {
                         return Err(Corrupt::new("orphan file: inode number out of range")
                             .ino(ino)
                             .into());

@@ -7,6 +7,7 @@ use crate::inline::{self, is_inline};
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
 use crate::map;
+use crate::resize::Tries;
 use crate::types::{FileBlock, Ino};
 
 impl Fs {
@@ -21,7 +22,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let _alone = inode.growth.write();
         let mut first = true;
-        let mut tries = 0;
+        let mut tries = Tries::new(self);
         loop {
             let step = {
                 let mut h = self.begin(Credits::MAP)?;

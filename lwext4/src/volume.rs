@@ -268,6 +268,27 @@ impl Volume {
         self.fs.witness(self.fs.removexattr(ino, name))
     }
 
+    /// Gives free space in the `len` bytes from byte `start` of the image on back to the host, in runs
+    /// of at least `least` bytes: how many bytes. See `fstrim(8)`, `FITRIM`.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) of the kind [`Unsupported`](std::io::ErrorKind::Unsupported) when
+    /// the device cannot take space back.
+    pub fn trim(&self, start: u64, len: u64, least: u64) -> Result<u64> {
+        self.fs.trim(start, len, least)
+    }
+
+    /// Makes the file system as large as fits `bytes`, and the device with it, while both are in use: the
+    /// size reached, in bytes. What was added before a failure stays. See `resize2fs(8)`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`](crate::Error::InvalidOption) when it would be smaller than it is, or larger
+    /// than its features allow; [`Error::Unsupported`](crate::Error::Unsupported) when the device cannot
+    /// grow so far, or the engine cannot resize such a file system.
+    pub fn grow(&self, bytes: u64) -> Result<u64> {
+        self.fs.grow(bytes)
+    }
+
     /// Sizes and counts of the whole file system.
     pub fn statfs(&self) -> StatFs {
         self.fs.statfs()
@@ -333,30 +354,21 @@ impl Drop for Volume {
 impl Fs {
     /// Sizes and counts. Blocks that metadata takes for good are left out, as the kernel does.
     pub fn statfs(&self) -> StatFs {
-        let overhead = match u64::from(self.sb.lock().overhead_clusters()) {
-            0 => self.overhead(),
+        let changed = *self.new_overhead.lock();
+        let overhead = changed.unwrap_or_else(|| self.sb.lock().overhead_clusters());
+        let overhead = match u64::from(overhead) {
+            0 => self.geo.overhead(),
             known => known << self.geo.cluster_bits,
         };
         let free = self.alloc.free_blocks_count();
         StatFs {
             block_size: self.geo.block_size,
-            blocks: self.geo.blocks.saturating_sub(overhead),
+            blocks: self.geo.blocks().saturating_sub(overhead),
             free_blocks: free,
             available_blocks: free.saturating_sub(self.sb.lock().r_blocks_count()),
-            inodes: u64::from(self.geo.inodes),
+            inodes: u64::from(self.geo.inodes()),
             free_inodes: u64::from(self.alloc.free_inodes_count()),
             name_max: crate::ops::NAME_MAX as u32,
         }
-    }
-
-    fn overhead(&self) -> u64 {
-        let table = u64::from(self.geo.inodes_per_group) * u64::from(self.geo.inode_size)
-            / u64::from(self.geo.block_size);
-        let groups: u64 = (0..self.geo.groups)
-            .map(|no| {
-                u64::from(crate::alloc::base_blocks(&self.geo, crate::GroupNo(no))) + 2 + table
-            })
-            .sum();
-        groups + self.geo.first_data_block
     }
 }

@@ -23,11 +23,14 @@ mod mount;
 mod mount_helper;
 mod mv;
 mod place;
+mod resize;
 mod rm;
 mod run;
+mod shrink;
 mod stat;
 mod target;
 mod tree;
+mod trim;
 mod umount;
 mod values;
 
@@ -54,13 +57,16 @@ pub use mount::Mount;
 pub use mount_helper::as_subcommand;
 pub use mv::Mv;
 pub use place::PlaceArgs;
+pub use resize::Resize;
 pub use rm::Rm;
 pub use run::Run;
+pub use shrink::Shrink;
 pub use stat::Stat;
 pub use target::TargetArgs;
 pub use tree::Tree;
+pub use trim::Trim;
 pub use umount::Umount;
-pub use values::{Size, parse_size, parse_uuid};
+pub use values::{NewSize, Size, parse_size, parse_uuid};
 
 use clap::{Parser, Subcommand};
 
@@ -154,6 +160,21 @@ pub enum Command {
     /// independent reader reads all files a second time, and both must see the same. With quota,
     /// the usage that is recorded must be what was found.
     Check(Check),
+    /// Make an image, and the file system in it, larger or smaller.
+    ///
+    /// What is in the way of a smaller size moves. An interruption leaves a file system of the old size,
+    /// the new one, or one in between, with everything in it. An image that is mounted grows under its
+    /// users; so does, without being asked, one mounted with -o autogrow when it is full.
+    Resize(Resize),
+    /// Make an image as small as what it holds.
+    ///
+    /// As `resize IMAGE min`, with some headroom if wanted.
+    Shrink(Shrink),
+    /// Give an image's free space back to the host.
+    ///
+    /// Free space that the file has blocks for on the host becomes holes: the image stays as large as it
+    /// is, and takes less space. On a block device the disk is told.
+    Trim(Trim),
     /// List what is in an image's directory.
     ///
     /// The image need not be mounted. As ls(1); users and groups have the names that the image gives them.

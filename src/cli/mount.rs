@@ -19,6 +19,9 @@ Mount options:
   durability=none         fastest: an interrupted session may leave an image that needs e2fsck
   fsync=honour, ignore    whether programs' fsync waits for the disk (honour: the default)
   commit=SECONDS          the most work that an interruption can lose (5)
+  autogrow, autogrow=MAX  make the image larger when it would be full, up to MAX bytes (units K, M,
+                          G, T)
+  discard                 give freed space back to the host: a sparse image stays sparse
   suid, dev, noexec, ...  as for mount(8); an ordinary user's mounts are always nosuid,nodev
   relatime                note when files are read, as mount(8) describes it (default: noatime)
   open=ask                be asked at every open: immutable and append-only files then refuse to be

@@ -21,6 +21,11 @@ Mount options (-o): as for liveroot mount; those that matter here:
   durability=power, process, none;  commit=SECONDS;  relatime;  threads=N;  stats=FILE
   nosuid, nodev, noexec
 
+With --stage:
+  A failed command leaves the image as it was, byte for byte. A successful one's changes are one
+  transaction of the image's journal, or several if it is too small. New devices look like empty
+  files until then. Refused: changing a file of the image by only some of its several names.
+
 Exit codes:
   that of the command; 128+N if signal N ended it
   125  liveroot failed, or the image is not complete; one line on standard error says why
@@ -31,6 +36,8 @@ Examples:
   liveroot run rootfs.ext4 -- sh -c 'tar -x -C \"$LIVEROOT\" -f rootfs.tar --numeric-owner'
   liveroot run rootfs.ext4 --at /mnt -- ./setup.sh /mnt
   liveroot run rootfs.ext4 --root --resolv-conf -- apt-get install -y openssh-server
+  liveroot run rootfs.ext4 --autogrow=8G -- sh -c 'tar -x -C \"$LIVEROOT\" -f large.tar'
+  liveroot run rootfs.ext4 --stage --keep-failed --root -- ./setup.sh
   liveroot run rootfs.ext4 --root --bind .:/src:ro --workdir /src -- make install")]
 pub struct Run {
     /// The image file, or a block device.
@@ -62,6 +69,25 @@ pub struct Run {
     /// Change nothing in the image.
     #[arg(short, long)]
     pub read_only: bool,
+    /// Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed).
+    #[arg(long, value_name = "MAX", num_args = 0..=1, require_equals = true, value_parser = parse_size)]
+    pub autogrow: Option<Option<u64>>,
+    /// Keep what the command changes apart, and put it into the image only if the command succeeds.
+    ///
+    /// It works on an overlay over the image. If it ends with 0, everything it has changed is applied at
+    /// once; otherwise the image stays as it is, byte for byte.
+    #[arg(long)]
+    pub stage: bool,
+    /// With --stage: keep the changes in this directory, instead of in memory or $TMPDIR.
+    #[arg(long, value_name = "DIR", requires = "stage")]
+    pub scratch: Option<PathBuf>,
+    /// With --stage: as much memory as changes may take; with --scratch, what must be free there
+    /// (units K, M, G, T allowed). By default the size of the image, but no more than half of the memory.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "stage")]
+    pub scratch_size: Option<u64>,
+    /// With --stage: if the command fails, start a shell that sees what it left.
+    #[arg(long, requires = "stage")]
+    pub keep_failed: bool,
     /// The file system starts at this byte of the image (units K, M, G, T allowed).
     #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
     pub offset: Option<u64>,

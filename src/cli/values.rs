@@ -21,6 +21,29 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "too large".to_owned())
 }
 
+/// A new size: bytes as [`parse_size`] takes them, or more (`+1G`) or fewer (`-200M`) than now, or
+/// `min`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewSize {
+    /// So many bytes.
+    To(u64),
+    /// So many more than now.
+    More(u64),
+    /// So many fewer than now.
+    Less(u64),
+    /// As few as hold what there is.
+    Least,
+}
+
+pub fn parse_new_size(text: &str) -> Result<NewSize, String> {
+    match (text.strip_prefix('+'), text.strip_prefix('-')) {
+        (Some(more), _) => parse_size(more).map(NewSize::More),
+        (_, Some(less)) => parse_size(less).map(NewSize::Less),
+        _ if text == "min" => Ok(NewSize::Least),
+        _ => parse_size(text).map(NewSize::To),
+    }
+}
+
 /// The size of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
@@ -37,6 +60,7 @@ pub fn parse_size_or_auto(text: &str) -> Result<Size, String> {
     parse_size(text).map(Size::Bytes)
 }
 
+/// Percent to add, `10` or `10%`.
 pub fn parse_headroom(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').parse::<f64>() {
         Ok(percent) if (0.0..=10_000.0).contains(&percent) => Ok(percent),
@@ -94,6 +118,15 @@ mod tests {
         assert!(parse_size("1X").is_err());
         assert!(parse_size("99999999T").is_err());
         assert!(parse_size("-1").is_err());
+    }
+
+    #[test]
+    fn new_sizes_are_absolute_or_relative() {
+        assert_eq!(parse_new_size("2G"), Ok(NewSize::To(2 << 30)));
+        assert_eq!(parse_new_size("+1M"), Ok(NewSize::More(1 << 20)));
+        assert_eq!(parse_new_size("-200K"), Ok(NewSize::Less(200 << 10)));
+        assert_eq!(parse_new_size("min"), Ok(NewSize::Least));
+        assert!(parse_new_size("+").is_err() && parse_new_size("--1M").is_err());
     }
 
     #[test]

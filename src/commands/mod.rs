@@ -22,10 +22,13 @@ mod map;
 mod mkdir;
 mod mount;
 mod mv;
+mod resize;
 mod rm;
 mod run;
+mod shrink;
 mod stat;
 mod tree;
+mod trim;
 mod umount;
 
 use crate::cli::Command;
@@ -44,6 +47,9 @@ pub fn run(command: Command) -> Result<u8> {
         Command::Umount(args) => umount::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Resize(args) => resize::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
+        Command::Trim(args) => trim::run(&args),
         Command::Ls(args) => on_a_deep_stack(move || ls::run(&args)),
         Command::Cat(args) => cat::run(&args),
         Command::Stat(args) => stat::run(&args),

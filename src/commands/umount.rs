@@ -86,7 +86,7 @@ fn ask(target: &Path, mut daemon: Daemon, lazy: bool) -> Result<()> {
             }
             Ok(Some(Event::Failed(line))) => return Err(Failure::reported(&line, EXIT_FAILED)),
             Ok(Some(Event::Detached)) => patience = Some(silence),
-            Ok(Some(Event::Usage(_))) => {}
+            Ok(Some(Event::Usage(_) | Event::Grown(_))) => {}
             Ok(None) => return aftermath::wait(target, &hello.image),
             Err(error) if is_timeout(&error) => {
                 let holders = holders();

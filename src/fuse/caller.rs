@@ -14,4 +14,6 @@ pub struct Caller {
     /// Whether it is the image's root without being the host's: the kernel takes it for an ordinary
     /// user, and asks that setuid be cleared where root would keep it.
     pub in_disguise: bool,
+    /// Whether it is the host's user that this process runs as: who mounted.
+    pub is_mounter: bool,
 }

@@ -46,6 +46,10 @@ pub struct Policy {
     /// Be asked at every open, so that immutable and append-only files refuse to be opened. Else
     /// the kernel opens by itself, and such files refuse what is written to them.
     pub asks_open: bool,
+    /// Show `trusted.` attributes of regular files and directories behind
+    /// [`rules::STAND_IN`](super::rules::STAND_IN), and others not at all: an overlay in a user namespace
+    /// fails to copy files that have any.
+    pub trusted_stand_in: bool,
 }
 
 impl Face {
@@ -87,6 +91,22 @@ impl Face {
         {
             log::warn!("access time of inode {ino}: {error}");
         }
+    }
+
+    /// The attribute that one called `name` stands for, or itself.
+    pub(super) fn meant_xattr<'a>(&self, name: &'a [u8]) -> &'a [u8] {
+        match name.strip_prefix(rules::STAND_IN) {
+            Some(meant) if self.policy.trusted_stand_in && !rules::lists_xattr(meant, false) => {
+                meant
+            }
+            _ => name,
+        }
+    }
+
+    /// Whether a file is of a type that has attributes of users.
+    pub(super) fn takes_users_xattrs(&self, node: INodeNo) -> bool {
+        let attr = ino_from_kernel(node).map(|ino| self.volume.getattr(ino));
+        matches!(attr, Some(Ok(attr)) if matches!(attr.file_type, FileType::Regular | FileType::Directory))
     }
 
     /// Counts a request, and gives the engine's number for the node that it is about.

@@ -1,4 +1,4 @@
-//! What chattr(1), lsattr(1), e2label(8) and their like ask by ioctl.
+//! What chattr(1), lsattr(1), e2label(8), fstrim(8) and their like ask by ioctl.
 //!
 //! The kernel has checked who asks for other flags or another project (`vfs_fileattr_set`); who may
 //! set the label is checked here. Numbers and structures: `linux/fs.h`.
@@ -17,6 +17,7 @@ const FSGETXATTR: u32 = 0x801C_581F;
 pub(crate) const FSSETXATTR: u32 = 0x401C_5820;
 const GETFSLABEL: u32 = 0x8100_9431;
 const SETFSLABEL: u32 = 0x4100_9432;
+const FITRIM: u32 = 0xC018_5879;
 /// The first three are the same for callers whose `long` has 32 bits, but for the size.
 const GETFLAGS_32: u32 = 0x8004_6601;
 pub(crate) const SETFLAGS_32: u32 = 0x4004_6602;
@@ -104,6 +105,23 @@ fn set_fsxattr(volume: &Volume, ino: Ino, data: &[u8]) -> Result<(), Error> {
     volume.set_flags(ino, flags)
 }
 
+/// The 64-bit word `index` of what a caller gave.
+fn long(data: &[u8], index: usize) -> Result<u64, Error> {
+    let low = word(data, index * 2)?.to_ne_bytes();
+    let high = word(data, index * 2 + 1)?.to_ne_bytes();
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&low);
+    bytes[4..].copy_from_slice(&high);
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+/// `struct fstrim_range`: start, length, least run; the length becomes what was given back.
+fn trim(volume: &Volume, data: &[u8]) -> Result<Vec<u8>, Error> {
+    let (start, len, least) = (long(data, 0)?, long(data, 1)?, long(data, 2)?);
+    let given = volume.trim(start, len, least)?;
+    Ok([start, given, least].map(u64::to_ne_bytes).concat())
+}
+
 /// The flags that a request sets, if it sets flags.
 fn flags_set(old: &Attr, command: u32, data: &[u8]) -> Result<Option<u32>, Error> {
     match command {
@@ -141,6 +159,8 @@ fn answer(
         }
         SETFSLABEL if !caller.is_root => Err(Error::NotPermitted("setting the label")),
         SETFSLABEL => volume.set_label(data).map(nothing),
+        FITRIM if !caller.is_root && !caller.is_mounter => Err(Error::NotPermitted("trimming")),
+        FITRIM => trim(volume, data).map(Some),
         _ => Ok(None),
     }
 }
@@ -246,5 +266,7 @@ mod tests {
     fn data_may_be_short() {
         assert!(word(&[1, 0, 0], 0).is_err());
         assert_eq!(word(&7u32.to_ne_bytes(), 0).ok(), Some(7));
+        assert!(long(&[1; 15], 1).is_err());
+        assert_eq!(long(&(7u64 << 33).to_ne_bytes(), 0).ok(), Some(7 << 33));
     }
 }

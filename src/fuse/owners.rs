@@ -52,6 +52,7 @@ impl Face {
             tid: request.pid(),
             is_root: host_root || in_disguise,
             in_disguise,
+            is_mounter: request.uid() == rustix::process::geteuid().as_raw(),
         }
     }
 

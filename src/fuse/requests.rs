@@ -477,7 +477,7 @@ impl Filesystem for Face {
         let is_users = name.as_bytes().starts_with(b"user.");
         let found = self
             .node_for(req, Kind::Getxattr, ino, if is_users { READ } else { 0 })
-            .and_then(|ino| self.volume.getxattr(ino, name.as_bytes()))
+            .and_then(|ino| self.volume.getxattr(ino, self.meant_xattr(name.as_bytes())))
             .map(|value| self.xattr_to_host(name.as_bytes(), value));
         value(reply, size, found);
     }
@@ -487,11 +487,21 @@ impl Filesystem for Face {
             .node(Kind::Listxattr, ino)
             .and_then(|ino| self.volume.listxattr(ino));
         let list = names.map(|names| {
-            names
-                .iter()
-                .filter(|name| rules::lists_xattr(name, req.uid() == 0))
-                .flat_map(|name| name.iter().copied().chain([0]))
-                .collect()
+            let mut list = Vec::new();
+            for name in &names {
+                let is_trusted = !rules::lists_xattr(name, false);
+                if is_trusted && self.policy.trusted_stand_in {
+                    if !self.takes_users_xattrs(ino) {
+                        continue;
+                    }
+                    list.extend_from_slice(rules::STAND_IN);
+                } else if is_trusted && req.uid() != 0 {
+                    continue;
+                }
+                list.extend_from_slice(name);
+                list.push(0);
+            }
+            list
         });
         value(reply, size, list);
     }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Directories below each other at most.
 const DEPTH: usize = 4096;
 /// The longest value of an attribute, in bytes, and the longest list of names (Linux's limits).
-const XATTR: usize = 64 * 1024;
+pub const XATTR: usize = 64 * 1024;
 
 /// A tree of files.
 pub struct Directory {
@@ -35,6 +35,8 @@ pub struct Directory {
     position: u64,
     /// Only what files need is wanted: they are not opened.
     glance: bool,
+    /// Times of access and of changes of inodes are wanted, too.
+    all_times: bool,
     /// For lists and values of attributes.
     scratch: Vec<u8>,
 }
@@ -64,6 +66,7 @@ impl Directory {
             pool: Pool::default(),
             position: 0,
             glance: false,
+            all_times: false,
             scratch: vec![0; XATTR],
         }
     }
@@ -72,6 +75,13 @@ impl Directory {
     #[must_use]
     pub fn glance(mut self) -> Directory {
         self.glance = true;
+        self
+    }
+
+    /// Entries also have the times of the last access and of the inode's last change.
+    #[must_use]
+    pub fn with_all_times(mut self) -> Directory {
+        self.all_times = true;
         self
     }
 
@@ -117,10 +127,13 @@ impl Directory {
             perm: (metadata.mode() & 0o7777) as u16,
             uid: metadata.uid(),
             gid: metadata.gid(),
-            mtime: Some(Timestamp {
-                secs: metadata.mtime(),
-                nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
-            }),
+            mtime: Some(time(metadata.mtime(), metadata.mtime_nsec())),
+            atime: self
+                .all_times
+                .then(|| time(metadata.atime(), metadata.atime_nsec())),
+            ctime: self
+                .all_times
+                .then(|| time(metadata.ctime(), metadata.ctime_nsec())),
             xattrs,
             ..Attrs::default()
         };
@@ -282,8 +295,18 @@ impl Source for Directory {
     }
 }
 
+fn time(secs: i64, nanos: i64) -> Timestamp {
+    Timestamp {
+        secs,
+        nanos: u32::try_from(nanos).unwrap_or(0),
+    }
+}
+
 /// All extended attributes, of a symbolic link its own. `scratch` is of [`XATTR`] bytes.
-fn xattrs(path: &Path, scratch: &mut [u8]) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+///
+/// # Errors
+/// They cannot be read.
+pub fn xattrs(path: &Path, scratch: &mut [u8]) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let len = match llistxattr(path, &mut *scratch) {
         // Most files have none.
         Ok(0) | Err(rustix::io::Errno::NOTSUP) => return Ok(Vec::new()),

@@ -115,12 +115,10 @@ struct Terminal(Option<Pid>);
 
 impl Terminal {
     fn ours() -> Terminal {
-        let group = getpgrp();
-        Terminal(
-            tcgetpgrp(rustix::stdio::stdin())
-                .ok()
-                .filter(|&owner| owner == group),
-        )
+        // In the foreground of a terminal of an outer PID namespace this process's group has no number
+        // that could be asked for.
+        let owner = tcgetpgrp(rustix::stdio::stdin()).ok();
+        Terminal(owner.filter(|&owner| owner == getpgrp()))
     }
 
     /// A shell in the namespace may have put itself into the foreground, and have left it so.

@@ -1,6 +1,7 @@
 //! Process 1 of the command's namespace: it starts the command, adopts what that leaves behind, and
 //! by ending ends it.
 
+use super::stage::keep_failed;
 use super::{Order, PASSED_ON, WATCHED, program};
 use crate::failure::{EXIT_RUN_FAILED, Failure};
 use crate::session::monitor::message;
@@ -88,7 +89,11 @@ pub fn run(order: &Order, keeper: OwnedFd, confined: bool, mask: SignalMask) -> 
         Ok(Fork::Child) => program::run(order, &keeper, confined, mask),
         Ok(Fork::Parent(command)) => {
             drop(keeper);
-            reap(command)
+            let code = reap(command);
+            if order.keep_failed && code != 0 {
+                keep_failed::look_around(order, code, mask, reap);
+            }
+            code
         }
         Err(failure) => {
             eprintln!("liveroot: {failure}");

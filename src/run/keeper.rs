@@ -5,7 +5,8 @@ use super::init::{Go, Init};
 use super::namespace::{self, Entered};
 use super::placeholder::Placeholders;
 use super::serving::{self, CommandEnded, Event};
-use super::supervisor::Supervisor;
+use super::stage::Staged;
+use super::supervisor::{Supervisor, Way};
 use super::temporary::Temporary;
 use super::{Instruction, Order, Report, init};
 use crate::failure::{EXIT_RUN_FAILED, Failure, Result};
@@ -16,6 +17,7 @@ use crate::sys::{self, Fork, Listener, SignalMask};
 use std::io::{self, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 /// Carries out the order, reports to the front, and returns this process's exit code. `mask` is the
@@ -36,7 +38,7 @@ pub fn run(order: Order, front: UnixStream, mask: SignalMask, temporary: Option<
     0
 }
 
-fn carry_out(order: Order, front: &mut BufReader<UnixStream>, mask: SignalMask) -> Result<u8> {
+fn carry_out(mut order: Order, front: &mut BufReader<UnixStream>, mask: SignalMask) -> Result<u8> {
     let entered = namespace::enter(front)?;
     if entered.sets_groups && order.view.inside {
         namespace::leave_groups();
@@ -56,12 +58,16 @@ fn carry_out(order: Order, front: &mut BufReader<UnixStream>, mask: SignalMask) 
     // Keys of the terminal are for the command, which stays in its session. This fails only for a
     // leader of a process group, which a forked process is not.
     let _ = rustix::process::setsid();
+    if let Some(wish) = order.stage.take() {
+        order.staged = Staged::prepare(&wish, &mut order)?.map(Arc::new);
+    }
     let (server, their_server) = message::channel().map_err(|e| failed("making a socket", e))?;
     let (changes, their_changes) = message::channel().map_err(|e| failed("making a socket", e))?;
     match sys::fork().map_err(|e| failed("starting a process", e))? {
         Fork::Child => {
             drop((ours, server, changes));
-            serving::run(&order.settings, their_server, their_changes);
+            let image = order.staged.as_ref().map(|staged| staged.image());
+            serving::run(&order.settings, image, their_server, their_changes);
             std::process::exit(0);
         }
         Fork::Parent(_) => drop((their_server, their_changes)),
@@ -98,8 +104,8 @@ fn keep(
         Event::Mounted(device) => device,
         Event::Closed(line) => return Err(Failure::reported(&line.unwrap_or_default(), 0)),
     };
-    let door = entered.confined.then_some((door, device));
-    let started = start(order, front, init, command, server, door);
+    let way = entered.confined.then_some((door, device));
+    let started = start(order, front, init, command, server, way);
     let watch = match started {
         Ok(watch) => watch,
         Err(failure) => {
@@ -113,7 +119,10 @@ fn keep(
     init.kill();
     let code = watch.join().unwrap_or(EXIT_RUN_FAILED);
     match closed {
-        Ok(None) => Ok(code),
+        Ok(None) => match &order.staged {
+            Some(staged) if code == 0 => staged.apply().map(|()| code),
+            _ => Ok(code),
+        },
         Ok(Some(line)) => Err(Failure::reported(&line, 0)),
         Err(error) => Err(died(&error)),
     }
@@ -152,7 +161,17 @@ fn start(
     server: &OwnedFd,
     door: Option<(Door, Device)>,
 ) -> Result<JoinHandle<u8>> {
-    let placeholders = Placeholders::make(&order.settings.mountpoint, &order.view.mounted_on())?;
+    let covered = order
+        .staged
+        .as_ref()
+        .map(|staged| staged.cover())
+        .transpose()?;
+    let way = door.map(|(door, device)| match covered {
+        Some(device) => (Way::Scratch, device),
+        None => (Way::Image(door), device),
+    });
+    let covered = Covered(order.staged.clone());
+    let placeholders = Placeholders::make(&order.view.mount, &order.view.mounted_on())?;
     sys::block_termination().map_err(|e| failed("blocking signals", e))?;
     let own = front.get_ref().try_clone();
     let own = own.map_err(|e| failed("making a socket", e))?;
@@ -167,9 +186,9 @@ fn start(
         _ => None,
     };
     drop(command);
-    let supervisor = match (listener, door) {
-        (Some(listener), Some((door, device))) => {
-            let supervisor = Supervisor::start(listener, door, device);
+    let supervisor = match (listener, way) {
+        (Some(listener), Some((way, device))) => {
+            let supervisor = Supervisor::start(listener, way, device);
             Some(supervisor.map_err(|e| failed("supervising the command", e))?)
         }
         _ => None,
@@ -186,11 +205,23 @@ fn start(
                 supervisor.stop();
             }
             drop(placeholders);
+            drop(covered);
             // A server that has ended needs no telling.
             let _ = message::send(&server, &CommandEnded, None);
             code
         })
         .map_err(|e| failed("starting a thread", e))
+}
+
+/// The overlay, if there is one: it is taken away when dropped.
+struct Covered(Option<Arc<Staged>>);
+
+impl Drop for Covered {
+    fn drop(&mut self) {
+        if let Some(staged) = &self.0 {
+            staged.uncover();
+        }
+    }
 }
 
 /// Signals to the keeper, when the machine shuts down say, go to the command too.

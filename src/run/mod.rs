@@ -12,7 +12,7 @@
 //! [`order`] says what is wanted; [`ids`] finds and maps ids; [`namespace`] enters the namespaces;
 //! [`view`] arranges what the command sees of the file tree ([`dev`] its devices, [`placeholder`]
 //! places in the image to mount on); [`supervisor`] does in the image what the kernel forbids in user
-//! namespaces, by way of the [`door`].
+//! namespaces, by way of the [`door`]; [`stage`] keeps changes apart until the command has succeeded.
 
 mod dev;
 mod door;
@@ -25,6 +25,7 @@ mod order;
 mod placeholder;
 mod program;
 mod serving;
+mod stage;
 mod supervisor;
 mod temporary;
 mod view;

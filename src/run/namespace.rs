@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
 /// The number of the first user namespace, which the kernel has fixed (`PROC_USER_INIT_INO`).
-const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+pub const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
 /// Where the keeper has got to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! What `liveroot run` was told.
 
+use super::stage::{Staged, Wish};
 use super::view::{Bind, View};
 use crate::cli;
 use crate::failure::{Failure, Result};
@@ -7,6 +8,7 @@ use crate::session::options::{Settings, Shared, split};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything that `liveroot run` was told.
 #[derive(Debug)]
@@ -17,6 +19,12 @@ pub struct Order {
     pub view: View,
     /// The command and its arguments; not empty.
     pub command: Vec<OsString>,
+    /// Whether changes are kept apart until the command has succeeded.
+    pub stage: Option<Wish>,
+    /// What keeps them apart, once it has been prepared.
+    pub staged: Option<Arc<Staged>>,
+    /// Whether a shell shows what a failed command left.
+    pub keep_failed: bool,
     /// Variables to set.
     pub env: Vec<(OsString, OsString)>,
 }
@@ -34,6 +42,9 @@ impl Order {
             offset: args.offset,
             partition: args.partition,
         })?;
+        if let Some(most) = args.autogrow {
+            settings.engine.autogrow = Some(most.unwrap_or(u64::MAX));
+        }
         if settings.foreground {
             return Err(Failure::usage("run is always in the foreground")
                 .remedy("leave the option foreground out"));
@@ -57,7 +68,6 @@ impl Order {
         };
         let binds = args.bind.iter().map(|text| bind(text, args.root));
         Ok(Order {
-            settings,
             view: View {
                 mount: PathBuf::new(),
                 inside: args.root,
@@ -66,7 +76,15 @@ impl Order {
                 workdir: args.workdir.clone(),
             },
             command: args.command.clone(),
+            // Where nothing is changed nothing need be kept apart.
+            stage: (args.stage && !settings.flags.read_only).then(|| Wish {
+                scratch: args.scratch.clone(),
+                size: args.scratch_size,
+            }),
+            staged: None,
+            keep_failed: args.keep_failed,
             env: variables(&args.env)?,
+            settings,
         })
     }
 }

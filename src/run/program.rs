@@ -6,7 +6,7 @@ use super::supervisor::filter;
 use crate::failure::{EXIT_RUN_FAILED, Failure};
 use crate::session::monitor::message;
 use crate::sys::{Listener, SignalMask};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -38,9 +38,6 @@ const HANDED_OVER: [&str; 10] = [
 /// Becomes the command; returns an exit code only where it cannot. Where the kernel confines it, the
 /// keeper gets the listener of its filter.
 pub fn run(order: &Order, keeper: &OwnedFd, confined: bool, mask: SignalMask) -> u8 {
-    let Some((name, args)) = order.command.split_first() else {
-        return EXIT_RUN_FAILED;
-    };
     let told = if confined {
         supervise(keeper)
     } else {
@@ -53,6 +50,14 @@ pub fn run(order: &Order, keeper: &OwnedFd, confined: bool, mask: SignalMask) ->
         );
         return EXIT_RUN_FAILED;
     }
+    execute(order, &order.command, mask)
+}
+
+/// Becomes `words`, with the environment of the command; returns an exit code only where it cannot.
+pub fn execute(order: &Order, words: &[OsString], mask: SignalMask) -> u8 {
+    let Some((name, args)) = words.split_first() else {
+        return EXIT_RUN_FAILED;
+    };
     let mut command = Command::new(name);
     command.args(args);
     if order.view.inside {

@@ -3,6 +3,7 @@
 use super::door;
 use crate::failure::{Failure, Result};
 use crate::session::daemon::{Happening, Serving};
+use crate::session::image::Image;
 use crate::session::monitor::{Monitor, message};
 use crate::session::mounts::Device;
 use crate::session::options::Settings;
@@ -25,9 +26,9 @@ pub enum Event {
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct CommandEnded;
 
-/// Serves the image as long as the keeper wants it.
-pub fn run(settings: &Settings, keeper: OwnedFd, changes: OwnedFd) {
-    let closed = match serve(settings, &keeper, changes) {
+/// Serves the image as long as the keeper wants it; `image` is one that the keeper has opened already.
+pub fn run(settings: &Settings, image: Option<Image>, keeper: OwnedFd, changes: OwnedFd) {
+    let closed = match serve(settings, image, &keeper, changes) {
         Ok(()) => None,
         Err(failure) => Some(failure.to_string()),
     };
@@ -35,7 +36,12 @@ pub fn run(settings: &Settings, keeper: OwnedFd, changes: OwnedFd) {
     let _ = message::send(&keeper, &Event::Closed(closed), None);
 }
 
-fn serve(settings: &Settings, keeper: &OwnedFd, changes: OwnedFd) -> Result<()> {
+fn serve(
+    settings: &Settings,
+    image: Option<Image>,
+    keeper: &OwnedFd,
+    changes: OwnedFd,
+) -> Result<()> {
     let failed = |what: &str, e: io::Error| Failure::new(format!("{what}: {e}"));
     let monitor = if settings.sandbox {
         Monitor::start(false, ()).map(|(monitor, ())| monitor)
@@ -43,7 +49,7 @@ fn serve(settings: &Settings, keeper: &OwnedFd, changes: OwnedFd) -> Result<()> 
         Monitor::within()
     };
     let monitor = monitor.map_err(|e| failed("starting a process", e))?;
-    let (mut serving, sender) = Serving::start_with_sender(settings, monitor)?;
+    let (mut serving, sender) = Serving::start_with_sender(settings, image, monitor)?;
     serving.serve_command();
     let ready = keeper
         .try_clone()

@@ -18,8 +18,15 @@ impl Temporary {
     /// # Errors
     /// The directory for temporary files is missing, full or not writable.
     pub fn new() -> Result<Temporary> {
-        let base = std::env::temp_dir();
-        let base = base.canonicalize().map_err(|e| explain(&base, &e))?;
+        Temporary::within(&std::env::temp_dir())
+    }
+
+    /// Likewise, in the directory `base`.
+    ///
+    /// # Errors
+    /// That is missing, full or not writable.
+    pub fn within(base: &Path) -> Result<Temporary> {
+        let base = base.canonicalize().map_err(|e| explain(base, &e))?;
         let pid = std::process::id();
         for attempt in 0..1000 {
             let path = base.join(format!("liveroot.{pid}.{attempt}"));
@@ -45,6 +52,6 @@ impl Drop for Temporary {
 }
 
 fn explain(base: &Path, error: &io::Error) -> Failure {
-    Failure::of(base, format!("making a directory to mount on: {error}"))
-        .remedy("set TMPDIR to a directory that is yours, or use --at")
+    Failure::of(base, format!("making a directory: {error}"))
+        .remedy("name a directory that is yours: with TMPDIR, --at or --scratch")
 }

@@ -39,8 +39,10 @@ pub enum Request {
     Unmount,
     /// Unmount even if it is in use.
     UnmountLazy,
-    /// Tell how full the file system is.
+    /// Tell how full the file system is, and how large.
     Usage,
+    /// Make the file system as large as fits so many bytes.
+    Grow(u64),
 }
 
 /// What a daemon answers.
@@ -55,8 +57,10 @@ pub enum Event {
     Detached,
     /// The image is closed, and is complete and clean if no message says otherwise.
     Closed(Option<String>),
-    /// Free blocks and inodes as of now.
+    /// Free blocks and inodes, and the size, as of now.
     Usage(Usage),
+    /// The file system has so many bytes now.
+    Grown(u64),
 }
 
 /// How full a file system is.
@@ -66,6 +70,8 @@ pub struct Usage {
     pub free_blocks: u64,
     /// Free inodes.
     pub free_inodes: u64,
+    /// The size of the file system, in bytes.
+    pub size: u64,
 }
 
 /// No line of the protocol is longer: two paths and some numbers.

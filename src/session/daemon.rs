@@ -201,15 +201,17 @@ impl Serving {
     /// # Errors
     /// Everything that can fail is tried before the mount appears.
     pub fn start(settings: &Settings, monitor: Monitor) -> Result<Serving> {
-        Ok(Serving::start_with_sender(settings, monitor)?.0)
+        Ok(Serving::start_with_sender(settings, None, monitor)?.0)
     }
 
-    /// Likewise; also returns where happenings are reported.
+    /// Likewise, with an image that is open and locked already, if there is one; also returns where
+    /// happenings are reported.
     ///
     /// # Errors
     /// As [`Serving::start`].
     pub fn start_with_sender(
         settings: &Settings,
+        opened: Option<Image>,
         monitor: Monitor,
     ) -> Result<(Serving, Sender<Happening>)> {
         let access = if settings.flags.read_only {
@@ -223,10 +225,16 @@ impl Serving {
         };
         let owners = who::is_who(settings, mounter)?;
         sys::block_termination().map_err(|e| Failure::new(format!("blocking signals: {e}")))?;
-        let image = image::open(&settings.image, settings.place, access)?;
+        let is_locked = opened.is_some();
+        let image = match opened {
+            Some(image) => image,
+            None => image::open(&settings.image, settings.place, access)?,
+        };
         let point = mountpoint::check(&settings.mountpoint)?;
         attach::open_device()?;
-        image.lock(access)?;
+        if !is_locked {
+            image.lock(access)?;
+        }
         let source = settings.source.as_deref().unwrap_or(image.path.as_os_str());
         monitor.instruct(Orders {
             point: point.as_os_str().as_bytes().to_vec(),
@@ -323,6 +331,7 @@ impl Serving {
             access_times: settings.flags.access_times,
             // Only who is asked can refuse to open a verity file for writing.
             asks_open: settings.asks_open || has_verity(&volume),
+            trusted_stand_in: settings.trusted_stand_in,
         };
         let face = Face::new(
             volume.clone(),
@@ -375,6 +384,7 @@ impl Serving {
                     self.end();
                 }
                 Ok(Happening::Client(Request::Usage, stream)) => self.on_usage(&stream),
+                Ok(Happening::Client(Request::Grow(bytes), stream)) => self.on_grow(bytes, &stream),
                 Ok(Happening::Client(request, stream)) => self.on_unmount(request, stream),
                 Err(_) => return Err(io::Error::other("all threads have ended")),
             }
@@ -387,8 +397,19 @@ impl Serving {
             let usage = Usage {
                 free_blocks: free.free_blocks,
                 free_inodes: free.free_inodes,
+                size: volume.superblock().size(),
             };
             let _ = control::send(stream, &Event::Usage(usage));
+        }
+    }
+
+    fn on_grow(&self, bytes: u64, stream: &UnixStream) {
+        if let Some(volume) = &self.volume {
+            let event = match volume.grow(bytes) {
+                Ok(size) => Event::Grown(size),
+                Err(error) => Event::Failed(error.to_string()),
+            };
+            let _ = control::send(stream, &event);
         }
     }
 

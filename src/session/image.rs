@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An opened image.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Image {
     /// The path as the user gave it.
     pub given: PathBuf,
@@ -59,11 +59,17 @@ pub fn open(path: &Path, place: Place, access: Access) -> Result<Image> {
     }
     let range = find(path, place, &disk)?;
     let file = disk.file().try_clone().map_err(|e| Failure::of(path, e))?;
+    let device = match place {
+        Place::Partition(_) => FileDevice::part(file, range.start, range.len),
+        Place::Whole | Place::Offset(_) => {
+            FileDevice::from_offset(file, range.start).map_err(|e| Failure::of(path, e))?
+        }
+    };
     Ok(Image {
         given: path.to_owned(),
         path: absolute,
         id: FileId::of(&metadata),
-        device: Arc::new(FileDevice::part(file, range.start, range.len)),
+        device: Arc::new(device),
         range,
         whole: place == Place::Whole,
     })

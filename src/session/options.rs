@@ -80,6 +80,9 @@ pub struct Settings {
     pub source: Option<OsString>,
     /// Whether every open is a request: see [`Policy::asks_open`](crate::fuse::Policy::asks_open).
     pub asks_open: bool,
+    /// How `trusted.` attributes are shown: see
+    /// [`Policy::trusted_stand_in`](crate::fuse::Policy::trusted_stand_in).
+    pub trusted_stand_in: bool,
     /// What the engine is told.
     pub engine: OpenOptions,
 }
@@ -153,6 +156,7 @@ impl Settings {
             stats: None,
             source: None,
             asks_open: false,
+            trusted_stand_in: false,
             engine: OpenOptions::default(),
         };
         let mut places = 0;
@@ -203,6 +207,13 @@ impl Settings {
             ("open", Some("ask")) => self.asks_open = true,
             ("open", Some("free")) => self.asks_open = false,
             ("open", Some(_)) => return Err(bad(option, "ask or free")),
+            ("discard", None) => self.engine.discard = true,
+            ("autogrow", None) => self.engine.autogrow = Some(u64::MAX),
+            ("autogrow", Some(text)) => {
+                let most = cli::parse_size(text).map_err(|e| bad(option, e))?;
+                self.engine.autogrow = Some(most);
+            }
+            ("nodiscard", None) => self.engine.discard = false,
             ("dirsync", None) => self.flags.dirsync = true,
             ("allow_other", None) => self.allow_other = Some(true),
             ("no_allow_other", None) => self.allow_other = Some(false),
@@ -374,6 +385,11 @@ mod tests {
         assert!(settings.engine.read_only && settings.engine.norecovery);
         assert_eq!(settings.engine.durability, Durability::Process);
         assert_eq!(settings.engine.commit_interval, Duration::from_secs(30));
+        let grows = |text| parse(&["-o", text]).unwrap().engine.autogrow;
+        assert_eq!(grows("autogrow"), Some(u64::MAX));
+        assert_eq!(grows("autogrow=2G"), Some(2 << 30));
+        assert!(parse(&["-o", "autogrow=much"]).is_err());
+        assert!(parse(&["-o", "discard"]).unwrap().engine.discard);
         assert_eq!(
             parse(&["-o", "fsync=ignore"]).unwrap().engine.fsync,
             FsyncMode::Ignore

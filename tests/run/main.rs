@@ -10,3 +10,4 @@ mod inside;
 mod nodes;
 mod options;
 mod same_image;
+mod stage;

@@ -96,3 +96,19 @@ fn who_has_one_id_is_told() {
         ""
     );
 }
+
+#[test]
+fn an_image_grows_under_a_command() {
+    if !can_work("an_image_grows_under_a_command", &[]) {
+        return;
+    }
+    let desk = Desk::of(Who::User);
+    let image = desk.image("image.ext4", 16);
+    let write = "sh -c 'head -c 50000000 /dev/zero > $LIVEROOT/file'";
+    desk.run(&format!(
+        "./liveroot run image.ext4 --autogrow=200M -- {write}"
+    ));
+    let size = fs::metadata(&image).expect("it is there").len();
+    assert!(size > 50_000_000 && size <= 200 << 20, "{size}");
+    assert_clean(&image);
+}

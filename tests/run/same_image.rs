@@ -10,6 +10,9 @@ use super::support::oracle::assert_same;
 use super::support::requirements::Need;
 use super::support::{full, tree};
 
+/// How it is done without a stage.
+const DIRECT: &str = "-o fsync=ignore";
+
 /// What a setup script does: unpacks, makes users' files, devices, capabilities and permissions.
 ///
 /// `$1` is the image's directory. Where `$2` is `one`, only id 0 is used.
@@ -37,7 +40,7 @@ const SCRIPT: &str = r#"
     cd ..; touch -d @1234567890 . rootfs
 "#;
 
-fn same_as_root_on_loop(test: &str, who: Who) {
+fn same_as_root_on_loop(test: &str, who: Who, options: &str) {
     let programs = ["setcap", "setfacl", "setfattr", "python3"].map(Need::Program);
     if !can_work(test, &[&[Need::Loop], &programs[..]].concat()) {
         return;
@@ -61,7 +64,7 @@ fn same_as_root_on_loop(test: &str, who: Who) {
     });
     let made = desk.image("made.ext4", 1024);
     desk.run(&format!(
-        "./liveroot run made.ext4 -o fsync=ignore -- sh -c 'sh setup.sh \"$LIVEROOT\" {mode}'"
+        "./liveroot run made.ext4 {options} -- sh -c 'sh setup.sh \"$LIVEROOT\" {mode}'"
     ));
     assert_clean(&made);
     let wanted = as_the_kernel_sees(&wanted);
@@ -79,12 +82,12 @@ fn same_as_root_on_loop(test: &str, who: Who) {
 
 #[test]
 fn root_makes_the_image_of_a_loop_mount() {
-    same_as_root_on_loop("root_makes_the_image_of_a_loop_mount", Who::Root);
+    same_as_root_on_loop("root_makes_the_image_of_a_loop_mount", Who::Root, DIRECT);
 }
 
 #[test]
 fn a_user_makes_the_image_of_a_loop_mount() {
-    same_as_root_on_loop("a_user_makes_the_image_of_a_loop_mount", Who::User);
+    same_as_root_on_loop("a_user_makes_the_image_of_a_loop_mount", Who::User, DIRECT);
 }
 
 #[test]
@@ -92,5 +95,25 @@ fn a_user_without_ids_makes_the_image_of_a_loop_mount() {
     same_as_root_on_loop(
         "a_user_without_ids_makes_the_image_of_a_loop_mount",
         Who::Lonely,
+        DIRECT,
+    );
+}
+
+#[test]
+fn root_makes_the_same_on_a_stage() {
+    same_as_root_on_loop("root_makes_the_same_on_a_stage", Who::Root, "--stage");
+}
+
+#[test]
+fn a_user_makes_the_same_on_a_stage() {
+    same_as_root_on_loop("a_user_makes_the_same_on_a_stage", Who::User, "--stage");
+}
+
+#[test]
+fn a_user_without_ids_makes_the_same_on_a_stage() {
+    same_as_root_on_loop(
+        "a_user_without_ids_makes_the_same_on_a_stage",
+        Who::Lonely,
+        "--stage",
     );
 }

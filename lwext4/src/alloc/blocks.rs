@@ -109,15 +109,17 @@ impl Allocator {
         let into_home = goal.0.saturating_sub(geo.group_start(home).0);
         let goal_at = (into_home >> geo.cluster_bits) as u32;
         if self.free_blocks.load(Ordering::Relaxed) <= self.freed_held.load(Ordering::Relaxed) {
-            return Err(Error::NoSpace);
+            return self.starve();
         }
         loop {
-            for step in 0..geo.groups {
+            let groups = self.open_groups(geo);
+            for step in 0..groups {
                 let no =
-                    GroupNo(((u64::from(home.0) + u64::from(step)) % u64::from(geo.groups)) as u32);
+                    GroupNo(((u64::from(home.0) + u64::from(step)) % u64::from(groups)) as u32);
                 let mut group = self.group(fs, no)?;
-                let near = if step == 0 { Some(goal_at) } else { None };
-                if let Some((at, len)) = search(&mut group, h, near, ask, want)? {
+                let near = (no == home).then_some(goal_at);
+                let len = self.open_len(geo, no);
+                if let Some((at, len)) = search(&mut group, h, len, near, ask, want)? {
                     let marked = len.min(want);
                     group.mark_blocks(h, at, marked, true)?;
                     if len > marked {
@@ -130,7 +132,7 @@ impl Allocator {
                 }
             }
             if ask == 1 {
-                return Err(Error::NoSpace);
+                return self.starve();
             }
             ask = if ask > want { want } else { ask / 2 };
         }
@@ -163,8 +165,7 @@ impl Allocator {
             let group_start = fs.geo.group_start(group.no).0;
             let first = group_start + (u64::from(at) << bits);
             let blocks = u64::from(count) << bits;
-            let table_len = u64::from(fs.geo.inodes_per_group) * u64::from(fs.geo.inode_size)
-                / u64::from(fs.geo.block_size);
+            let table_len = u64::from(fs.geo.table_blocks());
             let overlaps = |own: BlockNo, n: u64| own.0 < first + blocks && first < own.0 + n;
             if overlaps(group.desc.block_bitmap, 1)
                 || overlaps(group.desc.inode_bitmap, 1)
@@ -227,11 +228,12 @@ impl Allocator {
     }
 }
 
-/// A run of `ask` free clusters in the group, from `near` on if given: (start, length). Behind the
-/// goal itself a shorter run will do.
+/// A run of `ask` free clusters among the first `len` of the group, from `near` on if given: (start,
+/// length). Behind the goal itself a shorter run will do.
 fn search(
     group: &mut Group,
     h: &mut Handle<'_>,
+    len: u32,
     near: Option<u32>,
     ask: u32,
     want: u32,
@@ -243,7 +245,6 @@ fn search(
     if group.desc.flags & BLOCK_UNINIT != 0 {
         group.init_blocks(h)?;
     }
-    let len = fs.geo.group_clusters(group.no);
     let bytes = group.block_bitmap(fs)?.bytes();
     let bits = Bits::new(&bytes, group.held.as_deref(), len);
     if let Some(near) = near {

@@ -39,7 +39,7 @@ pub(crate) fn has_super(geo: &Geometry, group: GroupNo) -> bool {
         return true;
     }
     if geo.features.compat.contains(Compat::SPARSE_SUPER2) {
-        return geo.backup_bgs.contains(&n);
+        return geo.dimensions().backup_bgs.contains(&n);
     }
     if !geo.features.ro_compat.contains(RoCompat::SPARSE_SUPER) || n == 1 {
         return true;
@@ -55,20 +55,14 @@ pub(crate) fn has_super(geo: &Geometry, group: GroupNo) -> bool {
 
 /// Blocks that a group's superblock copy and descriptors take at its start.
 pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
-    let per_block = geo.block_size / u32::from(geo.desc_size);
+    let per_block = geo.descs_per_block();
     let meta = group.0 / per_block;
+    let dimensions = geo.dimensions();
     let with_super = has_super(geo, group);
     let mut count = u32::from(with_super);
-    if !geo.features.incompat.contains(Incompat::META_BG) || meta < geo.first_meta_bg {
+    if meta < dimensions.first_meta_bg {
         if with_super {
-            let in_meta_bg = geo.features.incompat.contains(Incompat::META_BG);
-            let table = geo.groups.div_ceil(per_block);
-            count += if in_meta_bg {
-                table.min(geo.first_meta_bg)
-            } else {
-                table
-            };
-            count += u32::from(geo.reserved_gdt_blocks);
+            count += geo.table_len() + dimensions.reserved_gdt_blocks;
         }
     } else {
         // The first, second and last group of a meta group hold its one block of descriptors.
@@ -80,17 +74,15 @@ pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
 
 /// The block that holds a group's descriptor, and the byte in it.
 pub(crate) fn desc_place(geo: &Geometry, group: GroupNo) -> (BlockNo, usize) {
-    let per_block = geo.block_size / u32::from(geo.desc_size);
+    let per_block = geo.descs_per_block();
     let (index, within) = (group.0 / per_block, group.0 % per_block);
     let at = within as usize * usize::from(geo.desc_size);
-    // The primary superblock's block: the second one of 1 KiB, even where clusters start at block 0.
+    if index < geo.dimensions().first_meta_bg {
+        return (geo.table_block(GroupNo(0), index), at);
+    }
+    let first = GroupNo(index * per_block);
     let superblock = superblock::OFFSET >> geo.block_bits;
-    let block = if geo.features.incompat.contains(Incompat::META_BG) && index >= geo.first_meta_bg {
-        let first = GroupNo(index * per_block);
-        geo.group_start(first).0.max(superblock) + u64::from(has_super(geo, first))
-    } else {
-        superblock + 1 + u64::from(index)
-    };
+    let block = geo.group_start(first).0.max(superblock) + u64::from(has_super(geo, first));
     (BlockNo(block), at)
 }
 
@@ -107,8 +99,7 @@ impl Group {
             return bad("group descriptor checksum");
         }
         let mut desc = GroupDesc::decode(bytes);
-        let table_len =
-            u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
+        let table_len = u64::from(geo.table_blocks());
         let inside = |start: BlockNo, len: u64| {
             geo.check_blocks(start, len).is_ok()
                 && (geo.features.incompat.contains(Incompat::FLEX_BG)
@@ -121,7 +112,9 @@ impl Group {
         {
             return bad("group descriptor: bitmap or inode table out of range");
         }
-        if desc.free_blocks > geo.group_clusters(no)
+        // The last group may be about to become longer: a crash can leave its descriptor in its place, and
+        // the superblock in the journal.
+        if desc.free_blocks > geo.clusters_per_group()
             || desc.free_inodes > geo.inodes_per_group
             || (geo.has_group_csum() && desc.itable_unused > geo.inodes_per_group)
         {
@@ -130,7 +123,12 @@ impl Group {
         if !geo.has_group_csum() {
             desc.flags &= !(BLOCK_UNINIT | INODE_UNINIT);
         }
-        Ok(Group {
+        Ok(Group::new(no, desc, desc_block, desc_at))
+    }
+
+    /// A group with this descriptor, which is (or will be) at byte `desc_at` of its block.
+    pub fn new(no: GroupNo, desc: GroupDesc, desc_block: Arc<Block>, desc_at: usize) -> Group {
+        Group {
             no,
             desc,
             desc_block,
@@ -142,7 +140,7 @@ impl Group {
             inodes_checked: false,
             blocks_changed: false,
             inodes_changed: false,
-        })
+        }
     }
 
     /// Free clusters that may be given out.
@@ -226,8 +224,8 @@ impl Group {
         crc32c(geo.seed, &bytes[..len])
     }
 
-    /// The block bitmap that an uninitialised group should have.
-    fn derived_blocks(&self, geo: &Geometry) -> Vec<u8> {
+    /// The block bitmap of a group with nothing in it but its own metadata.
+    pub fn fresh_bitmap(&self, geo: &Geometry) -> Vec<u8> {
         let start = geo.group_start(self.no).0;
         let len = geo.group_len(self.no);
         let mut bytes = vec![0; geo.block_size as usize];
@@ -237,16 +235,14 @@ impl Group {
             bitmap::fill(&mut bytes, first, behind - first, true);
         };
         mark(0, base_blocks(geo, self.no).min(len));
-        let table_len =
-            u64::from(geo.inodes_per_group) * u64::from(geo.inode_size) / u64::from(geo.block_size);
         for (at, count) in [
             (self.desc.block_bitmap, 1),
             (self.desc.inode_bitmap, 1),
-            (self.desc.inode_table, table_len),
+            (self.desc.inode_table, u64::from(geo.table_blocks())),
         ] {
             // With flex_bg they may be in other groups, or cross into the next one.
             let first = at.0.max(start);
-            let end = (at.0 + count).min(start + u64::from(len));
+            let end = at.0.saturating_add(count).min(start + u64::from(len));
             if first < end {
                 mark((first - start) as u32, (end - first) as u32);
             }
@@ -257,10 +253,16 @@ impl Group {
         bytes
     }
 
+    /// Free clusters of a group with nothing in it but its own metadata.
+    pub fn fresh_free(&self, geo: &Geometry) -> u32 {
+        let clusters = geo.group_clusters(self.no);
+        Bits::new(&self.fresh_bitmap(geo), None, clusters).count_clear()
+    }
+
     /// The block bitmap as it is, or as it should be where it was never written.
     pub fn blocks_in_use(&mut self, fs: &Fs) -> Result<Vec<u8>> {
         if self.desc.flags & BLOCK_UNINIT != 0 {
-            return Ok(self.derived_blocks(&fs.geo));
+            return Ok(self.fresh_bitmap(&fs.geo));
         }
         Ok(self.block_bitmap(fs)?.bytes().to_vec())
     }
@@ -272,9 +274,9 @@ impl Group {
         }
         let geo = &h.fs().geo;
         let clusters = geo.group_clusters(self.no);
-        let derived = self.derived_blocks(geo);
+        let fresh = self.fresh_bitmap(geo);
         let block = h.create_block(self.desc.block_bitmap, BlockKind::Bitmap)?;
-        h.modify(&block, |bytes| bytes.copy_from_slice(&derived));
+        h.modify(&block, |bytes| bytes.copy_from_slice(&fresh));
         self.desc.flags &= !BLOCK_UNINIT;
         self.blocks_checked = true;
         self.blocks_changed = true;
@@ -323,6 +325,12 @@ impl Group {
         self.blocks_changed = true;
         h.touch_group(self.no);
         Ok(())
+    }
+
+    /// Notes that the block bitmap was changed directly.
+    pub fn blocks_moved(&mut self) {
+        self.blocks_changed = true;
+        self.max_run = u32::MAX;
     }
 
     /// Changes a bit of the inode bitmap.

@@ -3,7 +3,7 @@
 use super::Allocator;
 use super::bitmap::{self, Bits};
 use crate::cache::BlockKind;
-use crate::error::{Corrupt, Error, Result};
+use crate::error::{Corrupt, Result};
 use crate::fs::Fs;
 use crate::journal::Handle;
 use crate::ondisk::group_desc::INODE_ZEROED;
@@ -31,7 +31,7 @@ impl Allocator {
     pub fn alloc_inode(&self, h: &mut Handle<'_>, parent: Ino, is_dir: bool) -> Result<Ino> {
         let fs = h.fs();
         if self.free_inodes.load(Ordering::Relaxed) == 0 {
-            return Err(Error::NoSpace);
+            return self.starve();
         }
         let (parent_group, _) = fs.geo.inode_place(parent)?;
         let home = if is_dir && parent == Ino::ROOT {
@@ -39,23 +39,23 @@ impl Allocator {
         } else {
             parent_group
         };
-        for step in 0..fs.geo.groups {
-            let no =
-                GroupNo(((u64::from(home.0) + u64::from(step)) % u64::from(fs.geo.groups)) as u32);
+        let groups = self.open_groups(&fs.geo);
+        for step in 0..groups {
+            let no = GroupNo(((u64::from(home.0) + u64::from(step)) % u64::from(groups)) as u32);
             if let Some(ino) = self.take_inode(h, no, is_dir)? {
                 return Ok(ino);
             }
         }
-        Err(Error::NoSpace)
+        self.starve()
     }
 
     /// A group with room for a new tree: of some, the one with most free inodes and blocks.
     fn spread(&self, fs: &Fs) -> Result<GroupNo> {
-        let first = self.next_dir_group.fetch_add(1, Ordering::Relaxed) % fs.geo.groups;
+        let groups = self.open_groups(&fs.geo);
+        let first = self.next_dir_group.fetch_add(1, Ordering::Relaxed) % groups;
         let mut best = (0, GroupNo(first));
-        for step in 0..PROBES.min(fs.geo.groups) {
-            let no =
-                GroupNo(((u64::from(first) + u64::from(step)) % u64::from(fs.geo.groups)) as u32);
+        for step in 0..PROBES.min(groups) {
+            let no = GroupNo(((u64::from(first) + u64::from(step)) % u64::from(groups)) as u32);
             let group = self.group(fs, no)?;
             let blocks = u64::from(group.available()) * u64::from(fs.geo.inodes_per_group);
             let inodes = u64::from(group.desc.free_inodes) * u64::from(fs.geo.clusters_per_group());

@@ -8,21 +8,26 @@
 
 mod bitmap;
 mod blocks;
+mod free;
 mod group;
 mod inodes;
+mod resize;
+mod slots;
 
 pub(crate) use group::{base_blocks, desc_place, has_super};
+pub(crate) use resize::NewGroup;
 
 use crate::cache::Block;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::journal::Freed;
 use crate::types::{BlockNo, GroupNo, Ino};
 use group::Group;
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+use slots::Slots;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// A run of free blocks kept for a file that grows by appending.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +40,7 @@ struct Window {
 /// The allocator of one file system.
 #[derive(Debug)]
 pub(crate) struct Allocator {
-    groups: Vec<Mutex<Option<Box<Group>>>>,
+    groups: Slots,
     free_blocks: AtomicU64,
     free_inodes: AtomicU32,
     /// Blocks freed by transactions that are not on disk yet.
@@ -43,25 +48,31 @@ pub(crate) struct Allocator {
     windows: Mutex<VecDeque<Window>>,
     /// Where the search for a group of a new top-level directory starts.
     next_dir_group: AtomicU32,
+    /// Blocks from here on, and inodes of groups that start there, are not given out: what shrinking
+    /// will cut off.
+    ceiling: AtomicU64,
+    /// Set when no block or inode was found: growing would help.
+    starved: AtomicBool,
 }
 
 impl Allocator {
-    /// An allocator for `groups` groups that starts from the superblock's counts.
-    pub fn new(groups: u32, free_blocks: u64, free_inodes: u32) -> Allocator {
+    /// An allocator that starts from the superblock's counts.
+    pub fn new(free_blocks: u64, free_inodes: u32) -> Allocator {
         Allocator {
-            groups: (0..groups).map(|_| Mutex::new(None)).collect(),
+            groups: Slots::new(),
             free_blocks: AtomicU64::new(free_blocks),
             free_inodes: AtomicU32::new(free_inodes),
             freed_held: AtomicU64::new(0),
             windows: Mutex::new(VecDeque::new()),
             next_dir_group: AtomicU32::new(0),
+            ceiling: AtomicU64::new(u64::MAX),
+            starved: AtomicBool::new(false),
         }
     }
 
     /// A group, locked and loaded.
     fn group(&self, fs: &Fs, no: GroupNo) -> Result<MappedMutexGuard<'_, Group>> {
-        let index = (no.0 as usize).min(self.groups.len() - 1);
-        let mut slot = self.groups[index].lock();
+        let mut slot = self.groups.get(no.0).lock();
         if slot.is_none() {
             *slot = Some(Box::new(Group::load(fs, no)?));
         }
@@ -87,7 +98,7 @@ impl Allocator {
     /// counts may be old.
     pub fn recount(&self, fs: &Fs) -> Result<()> {
         let (mut blocks, mut inodes) = (0u64, 0u32);
-        for no in 0..fs.geo.groups {
+        for no in 0..fs.geo.groups() {
             let group = self.group(fs, GroupNo(no))?;
             blocks += u64::from(group.desc.free_blocks) << fs.geo.cluster_bits;
             inodes = inodes.saturating_add(group.desc.free_inodes);
@@ -95,6 +106,17 @@ impl Allocator {
         self.free_blocks.store(blocks, Ordering::Relaxed);
         self.free_inodes.store(inodes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Notes that nothing was found: what a search then returns.
+    fn starve<T>(&self) -> Result<T> {
+        self.starved.store(true, Ordering::Relaxed);
+        Err(Error::NoSpace)
+    }
+
+    /// Whether a search found nothing since this was last asked.
+    pub fn take_starved(&self) -> bool {
+        self.starved.swap(false, Ordering::Relaxed)
     }
 
     /// Whether blocks wait for a commit before they can be used again.
@@ -105,7 +127,8 @@ impl Allocator {
     /// The first block of the inode's group: where its data should be when nothing better is known.
     pub fn goal_for_inode(&self, fs: &Fs, ino: Ino) -> BlockNo {
         let group = GroupNo(ino.0.saturating_sub(1) / fs.geo.inodes_per_group);
-        fs.geo.group_start(GroupNo(group.0.min(fs.geo.groups - 1)))
+        fs.geo
+            .group_start(GroupNo(group.0.min(fs.geo.groups() - 1)))
     }
 
     /// Makes blocks available that a transaction freed, now that it is on disk.

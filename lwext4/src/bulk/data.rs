@@ -7,6 +7,7 @@ use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
 use crate::map;
+use crate::resize::Tries;
 use crate::types::{FileBlock, FileType, Ino};
 
 /// Fails unless a file can have the data.
@@ -67,7 +68,7 @@ impl Bulk<'_> {
     ) -> Result<()> {
         let fs = self.fs;
         let len = content.len();
-        let mut tries = 0;
+        let mut tries = Tries::new(fs);
         while done < len {
             let before = done;
             let appended = self.append_step(ino, content, &mut done);

@@ -58,7 +58,7 @@ impl Checker<'_> {
     /// Compares the bitmaps and counts of every group, and the sums.
     pub(super) fn check_bitmaps(&mut self) {
         let mut totals = Totals::default();
-        for group in 0..self.geo.groups {
+        for group in 0..self.geo.groups() {
             let Some(desc) = self.groups.get(group as usize).copied() else {
                 continue;
             };

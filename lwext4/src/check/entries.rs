@@ -176,7 +176,7 @@ impl Checker<'_> {
             self.report(listing.problem(Kind::Directory, say("has a NUL byte or a slash")));
         }
         let target = entry.ino;
-        let valid = (self.geo.first_ino..=self.geo.inodes).contains(&target.0);
+        let valid = (self.geo.first_ino..=self.geo.inodes()).contains(&target.0);
         if target == Ino::ROOT {
             self.report(listing.problem(Kind::Parent, say("leads to the root")));
             return;

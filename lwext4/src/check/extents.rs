@@ -20,7 +20,7 @@ impl Walk<'_, '_> {
         }
         let mut progress = Progress {
             next: 0,
-            nodes: self.checker.geo.blocks,
+            nodes: self.checker.geo.blocks(),
         };
         let root = root.to_vec();
         self.extent_node(&root, &mut progress);

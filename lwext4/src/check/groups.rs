@@ -25,7 +25,7 @@ impl Checker<'_> {
         let geo = self.geo.clone();
         let mut block = (0, Vec::new());
         let size = usize::from(geo.desc_size);
-        for group in 0..geo.groups {
+        for group in 0..geo.groups() {
             let (no, at) = desc_place(&geo, GroupNo(group));
             if block.0 != no.0 {
                 block = (no.0, self.read_block(no.0).unwrap_or_default());
@@ -47,7 +47,7 @@ impl Checker<'_> {
                 desc.flags &= !uninit;
                 desc.itable_unused = 0;
             }
-            if group + 1 == geo.groups && desc.flags & BLOCK_UNINIT != 0 {
+            if group + 1 == geo.groups() && desc.flags & BLOCK_UNINIT != 0 {
                 self.bad_group(group, "the last group's block bitmap is not initialised");
             }
             self.check_descriptor(group, &desc);
@@ -90,7 +90,7 @@ impl Checker<'_> {
         if boot == 1 {
             self.claim(0, 1);
         }
-        for group in 0..geo.groups {
+        for group in 0..geo.groups() {
             let base = u64::from(base_blocks(&geo, GroupNo(group)));
             let start = geo.group_start(GroupNo(group)).0 + if group == 0 { boot } else { 0 };
             self.claim(start, base);
@@ -99,7 +99,7 @@ impl Checker<'_> {
             self.check_mmp();
         }
         let table = self.table_blocks();
-        for group in 0..geo.groups {
+        for group in 0..geo.groups() {
             if self.bad_groups.contains(&group) {
                 continue;
             }
@@ -155,7 +155,7 @@ impl Checker<'_> {
     /// Compares the superblock's copies. They may be old in everything that changes at work.
     fn check_backups(&mut self) {
         let geo = self.geo.clone();
-        for group in (1..geo.groups).filter(|&group| has_super(&geo, GroupNo(group))) {
+        for group in (1..geo.groups()).filter(|&group| has_super(&geo, GroupNo(group))) {
             let block = geo.group_start(GroupNo(group)).0;
             let mut bytes = [0; SIZE];
             if !self.read(block, &mut bytes) {

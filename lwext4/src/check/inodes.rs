@@ -16,7 +16,7 @@ impl Checker<'_> {
     pub(super) fn check_inodes(&mut self) {
         let size = usize::from(self.geo.inode_size);
         let mut table = Vec::new();
-        for group in 0..self.geo.groups {
+        for group in 0..self.geo.groups() {
             let count = self.initialised(group) as usize;
             if self.bad_groups.contains(&group) {
                 self.incomplete = true;
@@ -106,8 +106,8 @@ impl Checker<'_> {
     fn is_orphan_pointer(&self, dtime: u32) -> bool {
         let clock_works = [self.sb.wtime(), self.sb.mtime(), self.sb.mkfs_time()]
             .iter()
-            .any(|&time| time > self.geo.inodes);
-        clock_works && dtime <= self.geo.inodes
+            .any(|&time| time > self.geo.inodes());
+        clock_works && dtime <= self.geo.inodes()
     }
 
     /// Checks an inode that has a number for a purpose; whether there is more to check.

@@ -80,7 +80,7 @@ impl Checker<'_> {
             self.sb.grp_quota_inum(),
             self.sb.prj_quota_inum(),
         ];
-        for group in 0..self.geo.groups {
+        for group in 0..self.geo.groups() {
             let Some(seen) = self.seen.get_mut(group as usize).and_then(Option::take) else {
                 continue;
             };

@@ -35,7 +35,7 @@ impl Checker<'_> {
     fn add_orphan(&mut self, ino: u32) -> Option<u32> {
         let problem = |text: &str| Problem::new(Kind::Orphan, text).ino(Ino(ino));
         let listed = self.seen(ino).is_some_and(|seen| seen.has(Seen::ORPHAN));
-        if ino > self.geo.inodes || ino < self.geo.first_ino || listed {
+        if ino > self.geo.inodes() || ino < self.geo.first_ino || listed {
             self.report(problem("the orphan list has an inode that cannot be on it"));
             return None;
         }

@@ -62,15 +62,15 @@ impl Checker<'_> {
         let geo = self.geo.clone();
         let per_block = u64::from(geo.block_size / 4);
         let table = u64::from(
-            geo.groups
+            geo.groups()
                 .div_ceil(geo.block_size / u32::from(geo.desc_size)),
         );
         // Behind the superblock: the second block of 1 KiB, even where clusters start at block 0.
         let first = (OFFSET >> geo.block_bits) + 1;
-        let copies: Vec<u32> = (1..geo.groups)
+        let copies: Vec<u32> = (1..geo.groups())
             .filter(|&group| has_super(&geo, GroupNo(group)))
             .collect();
-        for n in table..table + u64::from(geo.reserved_gdt_blocks) {
+        for n in table..table + u64::from(geo.dimensions().reserved_gdt_blocks) {
             let block = first + n;
             if u64::from(u32::get(&top, (n % per_block) as usize * 4)) != block {
                 misplaced(self, "a reserved descriptor block is not in its place");

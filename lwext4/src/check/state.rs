@@ -83,7 +83,7 @@ impl<'a> Checker<'a> {
             geo,
             summary,
         } = opened;
-        let groups = geo.groups as usize;
+        let groups = geo.groups() as usize;
         let cluster_bits = geo.cluster_bits;
         Checker {
             used: Bits::new(u64::from(geo.clusters_per_group()), groups),
@@ -152,7 +152,7 @@ impl<'a> Checker<'a> {
         start >= self.geo.first_data_block.max(1)
             && start
                 .checked_add(len)
-                .is_some_and(|end| end <= self.geo.blocks)
+                .is_some_and(|end| end <= self.geo.blocks())
     }
 
     /// The cluster of a block, counted from the first group's start.

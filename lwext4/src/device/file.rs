@@ -1,11 +1,12 @@
 //! An image in a file (or block device) of the host, or in a part of one.
 
 use super::BlockDevice;
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, FileType as RawFileType, fallocate, fstat};
 use rustix::io::pwritev;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Pieces that the kernel takes in one call.
 const IOV_MAX: usize = 1024;
@@ -15,7 +16,9 @@ const IOV_MAX: usize = 1024;
 pub struct FileDevice {
     file: File,
     start: u64,
-    size: u64,
+    size: AtomicU64,
+    /// Whether the range ends where the file ends, and grows and shrinks with it.
+    to_end: bool,
 }
 
 impl FileDevice {
@@ -30,13 +33,33 @@ impl FileDevice {
         Ok(FileDevice {
             file,
             start: 0,
-            size,
+            size: size.into(),
+            to_end: true,
         })
     }
 
-    /// `size` bytes of `file` from byte `start` on: a partition, or an image behind a header.
+    /// `file` from byte `start` to its end, which is taken now.
+    ///
+    /// # Errors
+    /// What the host says when asked for the size.
+    pub fn from_offset(file: File, start: u64) -> io::Result<FileDevice> {
+        let whole = FileDevice::new(file)?;
+        let size = whole.size().saturating_sub(start);
+        Ok(FileDevice {
+            start,
+            size: size.into(),
+            ..whole
+        })
+    }
+
+    /// `size` bytes of `file` from byte `start` on: a partition. It cannot be made longer.
     pub fn part(file: File, start: u64, size: u64) -> FileDevice {
-        FileDevice { file, start, size }
+        FileDevice {
+            file,
+            start,
+            size: size.into(),
+            to_end: false,
+        }
     }
 
     /// The file underneath.
@@ -47,7 +70,7 @@ impl FileDevice {
     /// Whether `len` bytes at `offset` lie inside; the position in the file if so.
     fn position(&self, offset: u64, len: usize) -> io::Result<u64> {
         match offset.checked_add(len as u64) {
-            Some(end) if end <= self.size => Ok(self.start + offset),
+            Some(end) if end <= self.size() => Ok(self.start + offset),
             _ => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "beyond the end of the image",
@@ -58,7 +81,7 @@ impl FileDevice {
 
 impl BlockDevice for FileDevice {
     fn size(&self) -> u64 {
-        self.size
+        self.size.load(Ordering::Relaxed)
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
@@ -113,5 +136,45 @@ impl BlockDevice for FileDevice {
             }
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        use std::io::{Seek, SeekFrom};
+        let unsupported = || Err(io::ErrorKind::Unsupported.into());
+        if !self.to_end {
+            return if size <= self.size() {
+                Ok(())
+            } else {
+                unsupported()
+            };
+        }
+        let Some(end) = self.start.checked_add(size) else {
+            return unsupported();
+        };
+        // Not metadata(), which may take other system calls than a sandbox allows.
+        let mode = fstat(&self.file)?.st_mode;
+        if RawFileType::from_raw_mode(mode) == RawFileType::RegularFile {
+            self.file.set_len(end)?;
+            self.size.store(size, Ordering::Relaxed);
+            return Ok(());
+        }
+        // A block device: it may have been made larger since it was opened.
+        let now = (&self.file).seek(SeekFrom::End(0))?;
+        self.size
+            .store(now.saturating_sub(self.start), Ordering::Relaxed);
+        if end <= now { Ok(()) } else { unsupported() }
+    }
+
+    /// A file's space becomes a hole. On a block device the kernel passes it on, to the disk if that
+    /// can discard.
+    fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
+        let at = self.position(offset, usize::try_from(len).unwrap_or(usize::MAX))?;
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        fallocate(&self.file, flags, at, len).map_err(|errno| match errno {
+            rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NODEV | rustix::io::Errno::NOSYS => {
+                io::ErrorKind::Unsupported.into()
+            }
+            other => other.into(),
+        })
     }
 }

@@ -4,13 +4,14 @@ use super::BlockDevice;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const CHUNK: usize = 64 * 1024;
 
 /// A sparse device in memory: chunks never written take no memory and read as zeroes.
 #[derive(Debug, Default)]
 pub struct MemDevice {
-    size: u64,
+    size: AtomicU64,
     chunks: RwLock<HashMap<u64, Box<[u8]>>>,
 }
 
@@ -18,7 +19,7 @@ impl MemDevice {
     /// An all-zero device of `size` bytes.
     pub fn new(size: u64) -> MemDevice {
         MemDevice {
-            size,
+            size: size.into(),
             chunks: RwLock::default(),
         }
     }
@@ -36,7 +37,7 @@ impl MemDevice {
             })
             .collect();
         MemDevice {
-            size: bytes.len() as u64,
+            size: (bytes.len() as u64).into(),
             chunks: RwLock::new(chunks),
         }
     }
@@ -48,10 +49,10 @@ impl MemDevice {
     pub fn write_to(&self, file: &std::fs::File) -> io::Result<()> {
         use std::os::unix::fs::FileExt;
         file.set_len(0)?;
-        file.set_len(self.size)?;
+        file.set_len(self.size())?;
         for (&index, chunk) in self.chunks.read().iter() {
             let at = index * CHUNK as u64;
-            let len = (self.size - at).min(CHUNK as u64) as usize;
+            let len = (self.size() - at).min(CHUNK as u64) as usize;
             file.write_all_at(&chunk[..len], at)?;
         }
         Ok(())
@@ -64,7 +65,7 @@ impl MemDevice {
         len: usize,
     ) -> io::Result<impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> + use<>> {
         match offset.checked_add(len as u64) {
-            Some(end) if end <= self.size => {}
+            Some(end) if end <= self.size() => {}
             _ => {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
@@ -89,7 +90,7 @@ impl MemDevice {
 
 impl BlockDevice for MemDevice {
     fn size(&self) -> u64 {
-        self.size
+        self.size.load(Ordering::Relaxed)
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
@@ -117,6 +118,36 @@ impl BlockDevice for MemDevice {
     }
 
     fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        let mut chunks = self.chunks.write();
+        if size < self.size() {
+            let (last, within) = (size / CHUNK as u64, (size % CHUNK as u64) as usize);
+            chunks.retain(|&index, _| index < last || (index == last && within > 0));
+            if let Some(chunk) = chunks.get_mut(&last) {
+                chunk[within..].fill(0);
+            }
+        }
+        self.size.store(size, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Chunks that lie inside are given back; what is left of the range keeps its bytes.
+    fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
+        let chunk = CHUNK as u64;
+        let end = offset.saturating_add(len).min(self.size());
+        let whole = offset.div_ceil(chunk)..end / chunk;
+        let mut chunks = self.chunks.write();
+        // Of the two ways to go through them, the shorter one.
+        if whole.end.saturating_sub(whole.start) < chunks.len() as u64 {
+            for index in whole {
+                chunks.remove(&index);
+            }
+        } else {
+            chunks.retain(|index, _| !whole.contains(index));
+        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::io::{self, IoSlice};
 /// All methods take `&self`: several threads use one device at once. Reads and writes of ranges that
 /// do not overlap must not disturb each other.
 pub trait BlockDevice: Send + Sync {
-    /// The device's size in bytes.
+    /// The device's size in bytes, as it is now.
     fn size(&self) -> u64;
 
     /// Fills `buf` from byte `offset` on. Reading beyond the end is an error
@@ -48,6 +48,29 @@ pub trait BlockDevice: Send + Sync {
         }
         Ok(())
     }
+
+    /// Tells that nobody needs `len` bytes at `offset` any more. What they read as afterwards is
+    /// undefined.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where space cannot be given back: nothing has happened then.
+    fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
+        let _ = (offset, len);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes the device `size` bytes long. What is added reads as zeroes. A device that is longer than
+    /// that and cannot be cut may stay as it is.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] when it cannot grow so far.
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        if size <= self.size() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
 }
 
 impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
@@ -68,5 +91,11 @@ impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
     }
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         (**self).punch(offset, len)
+    }
+    fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
+        (**self).discard(offset, len)
+    }
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        (**self).set_size(size)
     }
 }

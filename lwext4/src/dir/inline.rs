@@ -36,7 +36,7 @@ fn parts<'a>(fs: &Fs, dir: &'a InodeData) -> Result<[&'a [u8]; 2]> {
         inline::rest(dir)?,
     ];
     for part in parts {
-        let mut checked = dirent::verify_records(part, fs.geo.inodes);
+        let mut checked = dirent::verify_records(part, fs.geo.inodes());
         if !dir.is_encrypted() {
             checked = checked.and_then(|()| dirent::verify_names(part));
         }

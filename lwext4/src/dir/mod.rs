@@ -376,7 +376,7 @@ pub(crate) fn parent(fs: &Fs, dir: &InodeData) -> Result<Ino> {
     } else {
         dotdot(&Blocks::of(fs, dir)?)?.2
     };
-    if ino.0 == 0 || ino.0 > fs.geo.inodes {
+    if ino.0 == 0 || ino.0 > fs.geo.inodes() {
         return Err(Corrupt::new("inode number of .. out of range")
             .ino(dir.ino)
             .into());

@@ -3,6 +3,7 @@
 use super::home::{Unlogged, write_home, write_unlogged};
 use super::{Failure, Freed, Pending, Running};
 use crate::cache::{Block, BlockKind};
+use crate::discard;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::options::Durability;
@@ -130,6 +131,8 @@ pub(crate) fn commit(fs: &Fs) -> Result<()> {
     drop(pending);
     written?;
     if !fs.keep_freed {
+        // Before anybody can use the blocks again.
+        discard::freed(fs, &sealed.freed);
         fs.alloc.release(fs, &sealed.freed)?;
     }
     journal.progress.lock().committed = sealed.tid;

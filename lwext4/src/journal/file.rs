@@ -137,9 +137,11 @@ impl JournalFile {
         &self.device
     }
 
-    /// Whether a journaled copy may belong to `block`: inside the file system, not in the journal.
+    /// Whether a journaled copy may belong to `block`: inside the device, which the file system may grow
+    /// to fill, and not in the journal.
     pub(crate) fn may_hold(&self, block: BlockNo) -> bool {
-        (self.fs.first..self.fs.end).contains(&block.0) && !self.contains(block)
+        let device = self.device.size() / u64::from(self.block_size);
+        (self.fs.first..device.max(self.fs.end)).contains(&block.0) && !self.contains(block)
     }
 
     /// Whether `block` is one of the journal's.
@@ -269,13 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn copies_belong_inside_the_file_system_and_outside_the_journal() {
+    fn copies_belong_inside_the_device_and_outside_the_journal() {
         let file = file(vec![run(0, 100, 10), run(10, 50, 5)]).unwrap();
-        let may: Vec<u64> = [0, 1, 49, 50, 54, 55, 99, 100, 109, 110, 999, 1000]
+        let may: Vec<u64> = [0, 1, 49, 50, 54, 55, 99, 100, 109, 110, 1023, 1024]
             .into_iter()
             .filter(|&b| file.may_hold(BlockNo(b)))
             .collect();
-        assert_eq!(may, [1, 49, 55, 99, 110, 999]);
+        assert_eq!(may, [1, 49, 55, 99, 110, 1023]);
     }
 
     #[test]

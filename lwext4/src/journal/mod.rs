@@ -176,6 +176,15 @@ impl Journal {
         }
     }
 
+    /// Blocks that a transaction may have which one handle has for itself: what the empty log takes,
+    /// with a margin for descriptors and revokes.
+    pub fn alone_limit(&self) -> u32 {
+        self.log
+            .as_ref()
+            .map_or(u32::MAX / 4, |log| log.capacity() / 8 * 7)
+            .max(self.max_blocks)
+    }
+
     /// The youngest transaction that is on disk.
     pub fn committed(&self) -> TxnId {
         self.progress.lock().committed
@@ -218,6 +227,25 @@ impl Journal {
             self.wanted.notify_one();
             self.done.wait(&mut progress);
         }
+    }
+
+    /// Returns when everything done before the call is in its place, and the log is empty.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.commit_all()?;
+        let mut progress = self.progress.lock();
+        progress.checkpoint = true;
+        self.wanted.notify_one();
+        while progress.checkpoint {
+            if let Some(failure) = &progress.failed {
+                return Err(failure.to_error("writing everything home"));
+            }
+            if progress.stop {
+                return Err(Error::ReadOnly);
+            }
+            self.done.wait(&mut progress);
+        }
+        drop(progress);
+        self.check()
     }
 
     /// Returns when everything done before the call is on disk.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::types::{BlockNo, GroupNo, TxnId};
-use parking_lot::RwLockReadGuard;
+use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -38,7 +38,13 @@ pub(crate) struct Handle<'fs> {
     credits: u32,
     /// Something changed that [`Handle::finish`] did not find whole.
     torn: bool,
-    _barrier: RwLockReadGuard<'fs, ()>,
+    _barrier: Barrier<'fs>,
+}
+
+/// How a handle holds the barrier.
+enum Barrier<'fs> {
+    Shared(#[expect(dead_code, reason = "held")] RwLockReadGuard<'fs, ()>),
+    Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'fs, ()>),
 }
 
 impl Fs {
@@ -58,7 +64,7 @@ impl Fs {
                     tid: running.tid,
                     credits,
                     torn: false,
-                    _barrier: barrier,
+                    _barrier: Barrier::Shared(barrier),
                 });
             }
             let tid = running.tid;
@@ -70,6 +76,35 @@ impl Fs {
             if self.aborted.load(Ordering::Acquire) {
                 return Err(Error::ReadOnly);
             }
+        }
+    }
+}
+
+impl Fs {
+    /// A handle while no other operation is under way, and none can begin: for changes of what all of
+    /// them rely on. It may have more credits than others, up to [`Journal::alone_limit`], as it has a
+    /// transaction for itself then.
+    ///
+    /// [`Journal::alone_limit`]: super::Journal::alone_limit
+    pub fn begin_alone(&self, credits: Credits) -> Result<Handle<'_>> {
+        self.check_writable()?;
+        let journal = &self.journal;
+        loop {
+            let barrier = journal.barrier.write();
+            let mut running = journal.running.lock();
+            if running.is_empty() || running.size() as u32 + credits.0 <= journal.max_blocks {
+                running.reserved += credits.0;
+                return Ok(Handle {
+                    fs: self,
+                    tid: running.tid,
+                    credits: credits.0,
+                    torn: false,
+                    _barrier: Barrier::Alone(barrier),
+                });
+            }
+            drop(running);
+            drop(barrier);
+            journal.commit_all()?;
         }
     }
 }
@@ -152,6 +187,15 @@ impl<'fs> Handle<'fs> {
         let block = self.fs.cache.create(no, kind);
         self.modify(&block, |_| ());
         Ok(block)
+    }
+
+    /// [`Self::create_block`] for a block that has been metadata of another kind, perhaps in this very
+    /// transaction.
+    pub fn recreate_block(&mut self, no: BlockNo, kind: BlockKind) -> Result<Arc<Block>> {
+        if let Some(old) = self.fs.cache.remove(no) {
+            old.inner.write().joined = None;
+        }
+        self.create_block(no, kind)
     }
 
     /// Whether the operation should end here and go on under a new handle: the transaction is

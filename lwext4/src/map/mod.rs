@@ -50,12 +50,12 @@ impl Run {
     }
 }
 
-fn has_extents(inode: &RawInode) -> bool {
+pub(crate) fn has_extents(inode: &RawInode) -> bool {
     inode.flags().contains(InodeFlags::EXTENTS)
 }
 
 /// Whether the blocks of the file's content are written through the journal.
-fn is_metadata(inode: &RawInode) -> bool {
+pub(crate) fn is_metadata(inode: &RawInode) -> bool {
     matches!(
         inode.file_type(),
         Some(FileType::Directory | FileType::Symlink)
@@ -116,7 +116,7 @@ pub(crate) fn next_mapped(
 ) -> Result<Option<(FileBlock, Run)>> {
     let mut at = from;
     // Every node of the map ends at most two holes, and each node is a block of its own.
-    let most = fs.geo.blocks.saturating_mul(2).saturating_add(16);
+    let most = fs.geo.blocks().saturating_mul(2).saturating_add(16);
     for _ in 0..most {
         let run = lookup(fs, inode, at)?;
         if run.phys.is_some() {
@@ -252,6 +252,81 @@ pub(crate) fn remove(
         Err(Corrupt::new(what).ino(inode.ino).into())
     } else {
         indirect::remove(h, inode, from, end)
+    }
+}
+
+/// The first blocks at or behind `from` that are on disk at `ceiling` or behind it: where they are in
+/// the file, and in a row on disk.
+pub(crate) fn next_above(
+    fs: &Fs,
+    inode: &InodeData,
+    from: FileBlock,
+    ceiling: BlockNo,
+) -> Result<Option<(FileBlock, Run)>> {
+    let mut from = from;
+    loop {
+        let Some((at, run)) = next_mapped(fs, inode, from)? else {
+            return Ok(None);
+        };
+        let phys = run.phys.unwrap_or(ceiling);
+        let below = ceiling.0.saturating_sub(phys.0);
+        if below < u64::from(run.len) {
+            let below = below as u32;
+            let part = Run {
+                len: run.len - below,
+                phys: phys.checked_add(below.into()),
+                unwritten: run.unwritten,
+            };
+            return Ok(Some((FileBlock(at.0 + below), part)));
+        }
+        match at.0.checked_add(run.len) {
+            Some(next) if u64::from(next) < END => from = FileBlock(next),
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// The map's own blocks outside of the inode.
+pub(crate) fn nodes(fs: &Fs, inode: &InodeData) -> Result<Vec<BlockNo>> {
+    if has_extents(inode) {
+        extents::nodes(fs, inode)
+    } else {
+        indirect::nodes(fs, inode)
+    }
+}
+
+/// Says that file blocks `at..at + len`, which are mapped in a row, are at `phys` from now on. What they
+/// were mapped to is the caller's.
+///
+/// # Errors
+/// [`Error::NoSpace`] when a tree of extents would have to grow; then nothing has changed.
+pub(crate) fn repoint(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    at: FileBlock,
+    len: u32,
+    phys: BlockNo,
+) -> Result<()> {
+    h.fs().geo.check_blocks(phys, u64::from(len))?;
+    if has_extents(inode) {
+        extents::repoint(h, inode, at, len, phys)
+    } else {
+        indirect::repoint(h, inode, at, len, phys)
+    }
+}
+
+/// Moves the map's own blocks that are at `ceiling` or behind it to where the allocator has room.
+/// Whether that was all: else the transaction is full, and the caller stores the inode and goes on
+/// under a new handle.
+pub(crate) fn lower_nodes(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    ceiling: BlockNo,
+) -> Result<bool> {
+    if has_extents(inode) {
+        extents::lower_nodes(h, inode, ceiling)
+    } else {
+        indirect::lower_nodes(h, inode, ceiling)
     }
 }
 

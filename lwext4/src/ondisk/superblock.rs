@@ -298,6 +298,12 @@ impl Superblock {
         self.joined(self.blocks_count_lo(), self.blocks_count_hi())
     }
 
+    /// The file system's size in bytes; 0 when the block size makes no sense.
+    pub fn size(&self) -> u64 {
+        let block_size = u64::from(self.block_size().unwrap_or_default());
+        self.blocks_count().saturating_mul(block_size)
+    }
+
     /// Blocks reserved for the reserved user.
     pub fn r_blocks_count(&self) -> u64 {
         self.joined(self.r_blocks_count_lo(), self.r_blocks_count_hi())

@@ -133,7 +133,7 @@ impl Fs {
         data.raw.set_links_count(0);
         data.raw.set_size(0);
         let now = self.now().secs;
-        data.raw.set_dtime(deletion_time(now, self.geo.inodes));
+        data.raw.set_dtime(deletion_time(now, self.geo.inodes()));
         h.store(data)?;
         self.alloc.free_inode(h, data.ino, is_dir)?;
         self.inodes.remove(data.ino);

@@ -9,6 +9,7 @@ use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
 use crate::map;
 use crate::ondisk::inode::InodeFlags;
+use crate::resize::Tries;
 use crate::types::{FileBlock, FileType, Ino};
 use std::ops::Range;
 
@@ -95,7 +96,7 @@ impl Fs {
         let _growth = inode.growth.read();
         let last = end.div_ceil(1 << bits);
         let mut at = offset >> bits;
-        let mut tries = 0;
+        let mut tries = Tries::new(self);
         let mut zeroed = false;
         while at < last {
             let step = {
@@ -173,7 +174,7 @@ impl Fs {
         let inode = self.inode(ino)?;
         let (first, mut last) = (offset.div_ceil(1 << bits), end >> bits);
         let mut begun = false;
-        let mut tries = 0;
+        let mut tries = Tries::new(self);
         loop {
             let mut h = self.begin(Credits::MAP)?;
             let mut data = inode.data.write();

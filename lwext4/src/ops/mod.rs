@@ -18,12 +18,10 @@ use crate::fs::Fs;
 use crate::inode::{InodeData, LINK_MAX};
 use crate::ondisk::features::RoCompat;
 use crate::ondisk::inode::InodeFlags;
+use crate::resize::Tries;
 
 /// The longest name, in bytes.
 pub(crate) const NAME_MAX: usize = 255;
-
-/// How often an operation is tried again that found no space.
-const RETRIES: u32 = 3;
 
 /// Fails unless `name` can be an entry's name.
 pub(crate) fn check_name(name: &[u8]) -> Result<()> {
@@ -75,27 +73,16 @@ fn check_project(dir: &InodeData, child: &InodeData) -> Result<()> {
 }
 
 impl Fs {
-    /// Runs an operation, and again after a commit if it found no space but blocks are about to become
-    /// free.
+    /// Runs an operation, and again if it found no space but there is some now: a commit made blocks
+    /// free, or the volume grew.
     pub fn retry_on_full<R>(&self, mut operation: impl FnMut() -> Result<R>) -> Result<R> {
-        let mut tries = 0;
+        let mut tries = Tries::new(self);
         loop {
             match operation() {
                 Err(Error::NoSpace) if self.wait_for_space(&mut tries)? => {}
                 result => return result,
             }
         }
-    }
-
-    /// After an operation found no space: whether it is worth another try, because a commit made blocks
-    /// free. Several are allowed, as other threads may take what becomes free.
-    pub fn wait_for_space(&self, tries: &mut u32) -> Result<bool> {
-        if *tries == RETRIES || !self.alloc.waits_for_commit() {
-            return Ok(false);
-        }
-        *tries += 1;
-        self.journal.commit_all()?;
-        Ok(true)
     }
 
     /// One more subdirectory. A count that does not fit becomes 1 for good (feature dir_nlink).

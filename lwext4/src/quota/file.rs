@@ -47,6 +47,12 @@ impl QuotaFile {
         Ok(file)
     }
 
+    /// Forgets where anything is.
+    pub fn reopen(&mut self, fs: &Fs) -> Result<()> {
+        *self = QuotaFile::open(fs, self.kind, self.inode.ino)?;
+        Ok(())
+    }
+
     /// Whose usage it counts.
     pub fn kind(&self) -> QuotaKind {
         self.kind

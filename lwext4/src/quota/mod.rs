@@ -37,7 +37,7 @@ impl Charge {
     /// What `raw` counts for: nothing when it is free or reserved. Inodes without a name count until
     /// they are deleted. Values of attributes count for those who use them.
     pub fn of(geo: &Geometry, ino: Ino, raw: &RawInode) -> Charge {
-        let orphan = raw.dtime() <= geo.inodes;
+        let orphan = raw.dtime() <= geo.inodes();
         let in_use = raw.mode() != 0 && (raw.links_count() != 0 || orphan);
         let counts = in_use && (ino == Ino::ROOT || ino.0 >= geo.first_ino);
         if !geo.features.ro_compat.contains(RoCompat::QUOTA)
@@ -114,6 +114,17 @@ impl Fs {
         let _ = self.quotas.inodes.set(inodes);
         Ok(())
     }
+
+    /// Finds the quota files again: their inodes, or blocks of theirs, have moved.
+    ///
+    /// # Errors
+    /// As [`Self::open_quotas`].
+    pub fn reopen_quotas(&self) -> Result<()> {
+        for file in self.quotas.files() {
+            file.lock().reopen(self)?;
+        }
+        Ok(())
+    }
 }
 
 impl Handle<'_> {
@@ -121,7 +132,7 @@ impl Handle<'_> {
     pub fn charge(&mut self, inode: &mut InodeData) -> Result<()> {
         let fs = self.fs();
         let files = fs.quotas.files();
-        if files.is_empty() {
+        if files.is_empty() || fs.quotas.owns(inode.ino) {
             return Ok(());
         }
         let new = Charge::of(&fs.geo, inode.ino, &inode.raw);

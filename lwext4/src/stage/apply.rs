@@ -34,7 +34,7 @@ pub(super) fn changes(layer: &Arc<Layer>) -> Result<Blocks> {
     let mut old = vec![0; geo.block_size as usize];
     let mut blocks = Vec::new();
     for (no, bytes) in layer.changed() {
-        if no.0 >= geo.first_data_block && no.0 < geo.blocks {
+        if no.0 >= geo.first_data_block && no.0 < geo.blocks() {
             let group = geo.group_of(no);
             let bitmap = match bitmaps.entry(group) {
                 Entry::Occupied(known) => known.into_mut(),

@@ -80,7 +80,7 @@ impl Layer {
     /// Whether the state before uses the block.
     fn in_use(&self, block: BlockNo) -> Result<bool> {
         let geo = &self.base.geo;
-        if block.0 < geo.first_data_block || block.0 >= geo.blocks {
+        if block.0 < geo.first_data_block || block.0 >= geo.blocks() {
             return Ok(true);
         }
         let group = geo.group_of(block);

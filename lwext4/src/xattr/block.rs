@@ -14,6 +14,7 @@ use crate::ondisk::xattr::{
 };
 use crate::types::BlockNo;
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 const SLOTS: usize = 1024;
@@ -148,6 +149,42 @@ pub(super) fn release(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
     leave(h, &block, &mut fs.xattrs.known.lock())?;
     inode.set_file_acl(0);
     inode.add_clusters(fs, -1);
+    Ok(())
+}
+
+/// Moves the inode's block of attributes if it is at `ceiling` or behind it. `moved` tells where blocks
+/// went that other inodes use too; each inode takes its use along.
+pub(crate) fn lower(
+    h: &mut Handle<'_>,
+    inode: &mut InodeData,
+    ceiling: BlockNo,
+    moved: &mut HashMap<BlockNo, BlockNo>,
+) -> Result<()> {
+    let fs = h.fs();
+    let Some(old) = open(fs, inode)?.filter(|block| block.no >= ceiling) else {
+        return Ok(());
+    };
+    let mut known = fs.xattrs.known.lock();
+    let bytes = old.bytes();
+    let new = match moved.get(&old.no) {
+        Some(&no) if join(h, no, &bytes)? => no,
+        _ => {
+            let goal = fs.alloc.goal_for_inode(fs, inode.ino);
+            let (no, _) = fs.alloc.alloc_blocks(h, goal, 1)?;
+            let block = h.create_block(no, BlockKind::Xattr)?;
+            h.modify(&block, |new| {
+                new.copy_from_slice(&bytes);
+                set_refcount(new, 1);
+            });
+            if users(&old)? > 1 {
+                moved.insert(old.no, no);
+            }
+            no
+        }
+    };
+    drop(bytes);
+    leave(h, &old, &mut known)?;
+    inode.set_file_acl(new.0);
     Ok(())
 }
 

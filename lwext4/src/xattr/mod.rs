@@ -8,7 +8,7 @@ mod attrs;
 mod block;
 mod values;
 
-pub(crate) use block::SharedBlocks;
+pub(crate) use block::{SharedBlocks, lower};
 pub(crate) use values::SharedValues;
 
 use crate::acl;

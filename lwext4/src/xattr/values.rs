@@ -102,7 +102,7 @@ fn set_users(inode: &mut RawInode, users: u64) {
 /// Loads an inode for a value.
 fn load(fs: &Fs, owner: Ino, ino: Ino) -> Result<InodeData> {
     let bad = |what| Err(Error::from(Corrupt::new(what).ino(owner)));
-    if ino.0 < fs.geo.first_ino || ino.0 > fs.geo.inodes {
+    if ino.0 < fs.geo.first_ino || ino.0 > fs.geo.inodes() {
         return bad("attribute's value is in a reserved inode");
     }
     let inode = fs.load_inode(ino)?;

@@ -15,6 +15,7 @@ mod model;
 mod operations;
 mod power;
 mod random;
+mod resize;
 mod stage;
 mod tools;
 mod unlogged;

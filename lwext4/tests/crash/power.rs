@@ -20,6 +20,8 @@ pub struct Recording {
     pub start: Vec<u8>,
     pub events: Vec<Event>,
     pub history: History,
+    /// Cuts are made from this event on.
+    pub from: usize,
 }
 
 /// How a workload is made.
@@ -33,14 +35,23 @@ pub fn record(
     options: OpenOptions,
     script: Script,
 ) -> Recording {
-    let start = family.image(dir);
+    record_on(family.image(dir), family.name, seed, options, script)
+}
+
+/// Runs a workload on the file system in `start`, which may be larger than that.
+pub fn record_on(
+    start: Vec<u8>,
+    name: &str,
+    seed: u64,
+    options: OpenOptions,
+    script: Script,
+) -> Recording {
     let recorder = Arc::new(Recorder::new(MemDevice::from_bytes(&start)));
     let volume = Volume::open(recorder.clone(), options).expect("opens");
     let mut workload = Workload::new(&volume, &*recorder, seed);
     if let Err(error) = script(&mut workload) {
         panic!(
-            "{}: {error} after {}",
-            family.name,
+            "{name}: {error} after {}",
             workload.history.steps.last().unwrap().what
         );
     }
@@ -48,10 +59,11 @@ pub fn record(
     volume.close().expect("closes");
     history.promise(recorder.now(), Scope::All);
     Recording {
-        name: family.name.to_owned(),
+        name: name.to_owned(),
         start,
         events: recorder.events(),
         history,
+        from: 0,
     }
 }
 
@@ -181,23 +193,24 @@ impl Bench {
 }
 
 /// Which cuts are made of one recording.
-struct Plan {
+pub struct Plan {
     /// How many prefixes, about, if there are more.
-    prefixes: usize,
-    orders: usize,
+    pub prefixes: usize,
+    pub orders: usize,
 }
 
 /// Makes the cuts on two threads; the counts of prefixes and orders.
-fn check_recording(recording: &Recording, plan: &Plan, seed: u64) -> (usize, usize) {
+pub fn check_recording(recording: &Recording, plan: &Plan, seed: u64) -> (usize, usize) {
     const THREADS: usize = 2;
     let len = recording.events.len();
-    let every = (len / plan.prefixes / THREADS).max(1);
+    let from = recording.from;
+    let every = ((len - from) / plan.prefixes / THREADS).max(1);
     let mut random = Random::new(seed);
     // How many orders are sampled at each place.
     let mut orders: HashMap<usize, usize> = HashMap::new();
     for _ in 0..plan.orders {
         *orders
-            .entry(1 + random.below(len as u64) as usize)
+            .entry(from + 1 + random.below((len - from) as u64) as usize)
             .or_default() += 1;
     }
     let counts = [AtomicUsize::new(0), AtomicUsize::new(0)];
@@ -208,7 +221,7 @@ fn check_recording(recording: &Recording, plan: &Plan, seed: u64) -> (usize, usi
                 let bench = Bench::new();
                 let mut random = Random::new(seed * 7 + thread as u64);
                 let mut cuts = Cuts::new(&recording.start, &recording.events);
-                for at in (0..=len).filter(|at| at % THREADS == thread) {
+                for at in (from..=len).filter(|at| at % THREADS == thread) {
                     if (at / THREADS).is_multiple_of(every) {
                         let cut = cuts.prefix(at);
                         bench

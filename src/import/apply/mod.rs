@@ -12,7 +12,7 @@ mod users;
 use super::entry::{Attrs, Change, Entry, Kind, Source};
 use super::names::{Removed, clean, shown, split};
 use super::open::Opened;
-use super::progress::Progress;
+use super::progress::{Progress, Warnings};
 use crate::failure::{Failure, Result};
 use lwext4::{
     Attr, Bulk, Content, Error, FileType, Ino, Node, ParentTimes, SetAttr, Timestamp, Volume,
@@ -112,10 +112,17 @@ impl<'v, 'p> Applier<'v, 'p> {
     /// # Errors
     /// What is wrong with the source, or why an entry is not in the image: everything before it is.
     pub fn apply(&mut self, opened: &mut Opened) -> Result<()> {
-        let source = &mut *opened.source;
+        self.apply_changes(&mut *opened.source, &opened.warnings)
+    }
+
+    /// Likewise, of a source that puts what it has to say into `warnings`.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_changes(&mut self, source: &mut dyn Source, warnings: &Warnings) -> Result<()> {
         loop {
             let change = source.next();
-            for text in opened.warnings.take() {
+            for text in warnings.take() {
                 self.progress.warn(&text);
             }
             let Some(change) = change? else {

@@ -33,11 +33,13 @@ pub enum Blobs {
 pub fn looks_like_image(path: &[u8]) -> bool {
     let path = path.strip_prefix(b"./").unwrap_or(path);
     let first = path.split(|&b| b == b'/').next().unwrap_or_default();
-    let is_layer = first.len() == 64 && first.iter().all(u8::is_ascii_hexdigit);
+    // A layer's directory, or the configuration: `docker save` writes them in the order of their names.
+    let digest = first.strip_suffix(b".json").unwrap_or(first);
+    let is_named_by_digest = digest.len() == 64 && digest.iter().all(u8::is_ascii_hexdigit);
     matches!(
         first,
         b"blobs" | b"oci-layout" | b"index.json" | b"manifest.json" | b"repositories"
-    ) || is_layer
+    ) || is_named_by_digest
 }
 
 impl Blobs {
@@ -180,5 +182,27 @@ impl Read for Part {
         let n = self.file.read_at(&mut buf[..len], self.at)?;
         self.at += n as u64;
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_known_by_what_comes_first() {
+        let digest = "0123456789abcdef".repeat(4);
+        for first in [
+            "blobs/",
+            "./oci-layout",
+            "manifest.json",
+            &format!("{digest}/"),
+            &format!("{digest}.json"),
+        ] {
+            assert!(looks_like_image(first.as_bytes()), "{first}");
+        }
+        for first in ["./", "etc/", "0123.json", &format!("{digest}.txt")] {
+            assert!(!looks_like_image(first.as_bytes()), "{first}");
+        }
     }
 }

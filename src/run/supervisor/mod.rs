@@ -12,10 +12,12 @@ pub mod filter;
 mod resolve;
 
 use super::door::{Change, Changed, Door};
+use super::stage::nodes;
 use crate::fuse::ioctl;
 use crate::session::mounts::Device;
 use crate::sys::{Answer, Listener, Notification};
-use caller::{Caller, Capability};
+pub use caller::Caller;
+use caller::Capability;
 use filter::{Call, Named};
 use resolve::{Followed, Resolver};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -31,6 +33,15 @@ const TRUSTED: &[u8] = b"trusted.";
 /// The longest value that is passed on. ext4 keeps values in a block, which has 4 KiB in almost all
 /// images; the kernel takes 64.
 const LONGEST_VALUE: usize = 12 << 10;
+
+/// How a call is carried out.
+#[derive(Debug)]
+pub enum Way {
+    /// In the image, by its server.
+    Image(Door),
+    /// In an overlay, with what stands for devices and attributes until it is applied.
+    Scratch,
+}
 
 /// A thread that answers a command's calls.
 #[derive(Debug)]
@@ -59,11 +70,11 @@ impl From<rustix::io::Errno> for NotOurs {
 }
 
 impl Supervisor {
-    /// Answers what arrives at `listener`; what concerns the mount `device` goes through `door`.
+    /// Answers what arrives at `listener`; what concerns the mount `device` goes its `way`.
     ///
     /// # Errors
     /// No thread, no descriptors, or no /proc.
-    pub fn start(listener: Listener, door: Door, device: Device) -> io::Result<Supervisor> {
+    pub fn start(listener: Listener, way: Way, device: Device) -> io::Result<Supervisor> {
         let (ended, alive) = io::pipe()?;
         // In the thread this changes only the thread's directories.
         let (sender, started) = std::sync::mpsc::channel();
@@ -81,7 +92,7 @@ impl Supervisor {
                     Answering {
                         listener,
                         resolver,
-                        door,
+                        way,
                         device,
                     }
                     .until(&ended);
@@ -101,7 +112,7 @@ impl Supervisor {
 struct Answering {
     listener: Listener,
     resolver: Resolver,
-    door: Door,
+    way: Way,
     device: u64,
 }
 
@@ -163,21 +174,46 @@ impl Answering {
                 size,
                 flags,
             } => {
+                if self.is_stand_in(&caller, name)? {
+                    return Ok(Err(libc::EPERM));
+                }
                 let (name, file) = self.trusted(&caller, file, name)?;
                 let size = usize::try_from(size)
                     .ok()
                     .filter(|&size| size <= LONGEST_VALUE);
                 let value = caller.read(value, size.ok_or(NotOurs)?)?;
-                self.ask(&Change::SetXattr {
-                    ino: file,
-                    name,
-                    value,
-                    flags,
-                })
+                let Way::Image(door) = &self.way else {
+                    return Ok(told(
+                        self.resolver
+                            .reopen(&file)
+                            .and_then(|file| nodes::set_trusted(&file, &name, &value, flags)),
+                    ));
+                };
+                let ino = ino(&file)?;
+                ask(
+                    door,
+                    &Change::SetXattr {
+                        ino,
+                        name,
+                        value,
+                        flags,
+                    },
+                )
             }
             Call::RemoveXattr { file, name } => {
+                if self.is_stand_in(&caller, name)? {
+                    return Ok(Err(libc::EPERM));
+                }
                 let (name, file) = self.trusted(&caller, file, name)?;
-                self.ask(&Change::RemoveXattr { ino: file, name })
+                let Way::Image(door) = &self.way else {
+                    return Ok(told(
+                        self.resolver
+                            .reopen(&file)
+                            .and_then(|file| nodes::remove_trusted(&file, &name)),
+                    ));
+                };
+                let ino = ino(&file)?;
+                ask(door, &Change::RemoveXattr { ino, name })
             }
             Call::SetFlags {
                 file,
@@ -193,25 +229,22 @@ impl Answering {
             return Err(NotOurs);
         }
         let (directory, name) = self.resolver.parent(caller, place)?;
-        let parent = self.in_mount(&directory)?;
-        self.ask(&Change::MakeNode {
-            parent,
-            name: name.into_vec(),
-            mode,
-            umask: caller.umask,
-            uid: caller.uid,
-            gid: caller.gid,
-            device,
-        })
-    }
-
-    /// Has a change made. Where nobody is there to make it, the kernel refuses the call.
-    fn ask(&self, change: &Change) -> Outcome {
-        match self.door.ask(change)? {
-            Changed::Done => Ok(Ok(())),
-            Changed::NotNeeded => Err(NotOurs),
-            Changed::Failed(errno) => Ok(Err(errno)),
-        }
+        self.check_in_mount(&directory)?;
+        let Way::Image(door) = &self.way else {
+            return Ok(told(nodes::make(&directory, &name, mode, device, caller)));
+        };
+        ask(
+            door,
+            &Change::MakeNode {
+                parent: ino(&directory)?,
+                name: name.into_vec(),
+                mode,
+                umask: caller.umask,
+                uid: caller.uid,
+                gid: caller.gid,
+                device,
+            },
+        )
     }
 
     fn set_flags(&self, caller: &Caller, file: i32, command: u32, data: u64) -> Outcome {
@@ -222,20 +255,41 @@ impl Answering {
         let file = self
             .resolver
             .file(caller, Named::Open(file), Followed::Yes)?;
-        let ino = self.in_mount(&file)?;
+        self.check_in_mount(&file)?;
+        // An overlay has no such flags of its own, and the kernel says so.
+        let Way::Image(door) = &self.way else {
+            return Err(NotOurs);
+        };
+        let ino = ino(&file)?;
         let len = match command {
             ioctl::FSSETXATTR => ioctl::FSXATTR_LEN,
             _ => size_of::<u32>(),
         };
-        self.ask(&Change::FreezeOrThaw {
-            ino,
-            command,
-            data: caller.read(data, len)?,
-        })
+        ask(
+            door,
+            &Change::FreezeOrThaw {
+                ino,
+                command,
+                data: caller.read(data, len)?,
+            },
+        )
+    }
+
+    /// Whether an attribute of this name stands for something in an overlay: a command cannot set it.
+    fn is_stand_in(&self, caller: &Caller, name: u64) -> Result<bool, NotOurs> {
+        match self.way {
+            Way::Image(_) => Ok(false),
+            Way::Scratch => Ok(caller.read_string(name)?.starts_with(nodes::OURS)),
+        }
     }
 
     /// The name of a trusted attribute and the file that a caller who is as root wants to change.
-    fn trusted(&self, caller: &Caller, file: Named, name: u64) -> Result<(Vec<u8>, u32), NotOurs> {
+    fn trusted(
+        &self,
+        caller: &Caller,
+        file: Named,
+        name: u64,
+    ) -> Result<(Vec<u8>, OwnedFd), NotOurs> {
         let name = caller.read_string(name)?;
         if !name.starts_with(TRUSTED)
             || !caller.may(&[Capability::SysAdmin, Capability::DacOverride])
@@ -247,17 +301,36 @@ impl Answering {
             _ => Followed::Yes,
         };
         let file = self.resolver.file(caller, file, followed)?;
-        Ok((name, self.in_mount(&file)?))
+        self.check_in_mount(&file)?;
+        Ok((name, file))
     }
 
-    /// The inode number of an open file, if it is in the mount, and writable for those who see it so.
-    fn in_mount(&self, file: &OwnedFd) -> Result<u32, NotOurs> {
+    /// Whether an open file is in the mount, and writable for those who see it so.
+    fn check_in_mount(&self, file: &OwnedFd) -> Result<(), NotOurs> {
         let stat = fstat(file)?;
         if stat.st_dev != self.device || fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY)
         {
             return Err(NotOurs);
         }
-        // The open file has the kernel remember the inode, so that the number cannot be another's.
-        u32::try_from(stat.st_ino).map_err(|_| NotOurs)
+        Ok(())
     }
+}
+
+/// The inode number of an open file in the image. As it is open the kernel remembers the inode, so that
+/// the number cannot be another's.
+fn ino(file: &OwnedFd) -> Result<u32, NotOurs> {
+    u32::try_from(fstat(file)?.st_ino).map_err(|_| NotOurs)
+}
+
+/// Has a change made. Where nobody is there to make it, the kernel refuses the call.
+fn ask(door: &Door, change: &Change) -> Outcome {
+    match door.ask(change)? {
+        Changed::Done => Ok(Ok(())),
+        Changed::NotNeeded => Err(NotOurs),
+        Changed::Failed(errno) => Ok(Err(errno)),
+    }
+}
+
+fn told(result: Result<(), rustix::io::Errno>) -> Result<(), i32> {
+    result.map_err(rustix::io::Errno::raw_os_error)
 }

@@ -5,12 +5,13 @@ use super::caller::Caller;
 use super::filter::Named;
 use crate::run::namespace;
 use crate::sys::{self, Unshared};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstatfs, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat, openat2};
+use rustix::io::Errno;
 use rustix::process::{chroot, fchdir};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -95,6 +96,24 @@ impl Resolver {
                 self.open(caller, dir, &path, flags)
             }
         }
+    }
+
+    /// Opens a file for reading that is open as a path only.
+    ///
+    /// # Errors
+    /// `EPERM` for what is neither a regular file nor a directory.
+    pub fn reopen(&self, file: &OwnedFd) -> Result<OwnedFd, Errno> {
+        let kind = FileType::from_raw_mode(fstat(file)?.st_mode);
+        if !matches!(kind, FileType::RegularFile | FileType::Directory) {
+            return Err(Errno::PERM);
+        }
+        let path = format!("self/fd/{}", file.as_raw_fd());
+        openat(
+            &self.proc,
+            path,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
     }
 
     fn open(

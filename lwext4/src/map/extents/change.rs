@@ -66,7 +66,7 @@ fn insert_extent(h: &mut Handle<'_>, inode: &mut InodeData, new: Extent) -> Resu
 /// Puts `new` in the place of `remove` entries of the leaf from entry `at` on. `join`: whether the
 /// first and the last of `new` are joined with their neighbours where that is possible. Ends that are
 /// not new are not to be joined: a leaf that must split could have to split between the two.
-fn weave(
+pub(super) fn weave(
     h: &mut Handle<'_>,
     inode: &mut InodeData,
     path: Path,

@@ -7,9 +7,11 @@
 mod change;
 mod grow;
 mod path;
+mod relocate;
 mod remove;
 
 pub(super) use change::{convert, insert};
+pub(super) use relocate::{lower_nodes, nodes, repoint};
 #[cfg(test)]
 pub(super) use remove::forget;
 pub(super) use remove::remove;
@@ -53,7 +55,7 @@ pub(super) fn goal(fs: &Fs, inode: &InodeData, at: FileBlock) -> Result<Option<B
             let extent = node.extent(before);
             let same_distance = extent.start.0 + u64::from(at.0 - extent.at.0);
             let behind = extent.start.0 + u64::from(extent.len);
-            let inside = same_distance < fs.geo.blocks;
+            let inside = same_distance < fs.geo.blocks();
             return Ok(Some(BlockNo(if inside { same_distance } else { behind })));
         }
         if node.entries() > 0 {

@@ -58,7 +58,7 @@ impl Array {
 
     /// The array in block `no`, which number `index` of this one leads to.
     pub fn child(&self, fs: &Fs, inode: &InodeData, index: usize, no: BlockNo) -> Result<Array> {
-        let block = fs.read_block(no, BlockKind::Indirect(inode.ino))?;
+        let block = fs.read_block(no, BlockKind::Indirect(inode.owner(fs)))?;
         Ok(self.child_in(fs, index, block))
     }
 

@@ -7,6 +7,9 @@
 //! Source: kernel documentation, ext4 "Direct/Indirect Block Addressing".
 
 mod array;
+mod relocate;
+
+pub(super) use relocate::{lower_nodes, nodes, repoint};
 
 use super::{Run, alloc_nodes, free_nodes, is_metadata};
 use crate::cache::BlockKind;
@@ -160,7 +163,7 @@ fn ensure_array(
     }
     for no in nodes {
         let number = no.0 as u32;
-        let block = h.create_block(no, BlockKind::Indirect(inode.ino))?;
+        let block = h.create_block(no, BlockKind::Indirect(inode.owner(fs)))?;
         array.set(h, inode, index, 1, number);
         inode.add_blocks(fs, 1);
         array = array.child_in(fs, index, block);

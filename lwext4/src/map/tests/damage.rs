@@ -149,11 +149,9 @@ fn arrays_that_lead_to_themselves_end() {
     bench.fill(70_000, 1, None, false).unwrap();
     // Every number of the triple indirect array is the array itself.
     let top = u64::from(u32::get(bench.inode.data.read().block(), 14 * 4));
-    bench.change(|h, _| {
-        let array = h
-            .fs()
-            .read_block(BlockNo(top), BlockKind::Indirect(FILE))
-            .unwrap();
+    bench.change(|h, data| {
+        let kind = BlockKind::Indirect(data.owner(h.fs()));
+        let array = h.fs().read_block(BlockNo(top), kind).unwrap();
         h.modify(&array, |bytes| {
             for i in 0..256 {
                 (top as u32).put(bytes, 4 * i);

@@ -1,0 +1,83 @@
+//! What a command has changed becomes the state of the image.
+
+use super::links;
+use super::upper::Upper;
+use crate::failure::{Failure, Result};
+use crate::import::apply::{Applier, ApplyOptions};
+use crate::import::progress::{Progress, Style, Warnings};
+use crate::session::image::Image;
+use crate::sys::Access;
+use lwext4::{BulkOptions, Error, OpenOptions, Stage, Timestamp, Volume};
+use std::path::Path;
+
+/// Threads that write, beside the one that reads.
+const WRITERS: usize = 2;
+
+/// Applies what is in the upper directory `upper` to `image`: as one transaction of its journal, or,
+/// where that is too small, as a chain of them.
+///
+/// # Errors
+/// Something cannot be applied. The image is as it was, unless the message says otherwise.
+pub fn apply(image: &Image, engine: &OpenOptions, upper: &Path) -> Result<()> {
+    let engine = OpenOptions {
+        read_only: false,
+        device_name: image.path.to_string_lossy().into_owned(),
+        ..engine.clone()
+    };
+    let refused = |error: Error| {
+        let failure = image.explain(&error, Access::Write);
+        match error {
+            Error::NoSpace => failure.remedy("the image is as it was; make it larger"),
+            _ => failure,
+        }
+    };
+    let stage = Stage::open(image.device.clone(), engine.clone()).map_err(refused)?;
+    links::check(&stage, upper, &image.given)?;
+    let done = match fill(&stage, upper, image) {
+        Ok(()) => stage.commit(),
+        Err(failure) => match stage.why(Error::NotFound) {
+            Error::NotFound => return Err(failure),
+            why => {
+                // What the stage wrote to free blocks goes, and with it its claim on the image.
+                drop(stage);
+                Err(why)
+            }
+        },
+    };
+    match done {
+        Err(Error::TooLargeAtOnce { .. }) => in_parts(image, engine, upper),
+        done => done.map_err(refused),
+    }
+}
+
+/// As a chain of transactions: after a crash the image is sound, but may have only some of the changes.
+fn in_parts(image: &Image, engine: OpenOptions, upper: &Path) -> Result<()> {
+    let explain = |error: Error| image.explain(&error, Access::Write);
+    let volume = Volume::open(image.device.clone(), engine).map_err(explain)?;
+    let filled = fill(&volume, upper, image);
+    let closed = volume.close();
+    filled.map_err(|failure| failure.remedy("only a part of the changes is in the image"))?;
+    closed.map_err(explain)
+}
+
+fn fill(volume: &Volume, upper: &Path, image: &Image) -> Result<()> {
+    let options = BulkOptions {
+        writers: WRITERS,
+        steady: false,
+    };
+    let bulk = volume.bulk(options);
+    let bulk = bulk.map_err(|error| Failure::of(&image.given, error))?;
+    let options = ApplyOptions {
+        layers: true,
+        latest: None,
+        now: Timestamp::now(),
+    };
+    let progress = Progress::new(Style::Silent, &image.given, None);
+    let mut applier = Applier::new(volume, bulk, &image.given, b"", options, &progress)?;
+    let warnings = Warnings::default();
+    let mut source = Upper::new(upper, volume, warnings.clone());
+    let applied = applier.apply_changes(&mut source, &warnings);
+    let finished = applier.finish();
+    progress.end(applied.and(finished).map(|totals| (totals, String::new())))?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! `run --stage`: the command works on an overlay, and only what a successful one changed reaches the
+//! image.
+//!
+//! The server shows the image read-only in the [`scratch`] directory; [`overlay`] lays a writable
+//! directory over it. What is in that directory afterwards is a stream of changes ([`upper`]), which
+//! [`apply`] makes in the image, as one transaction if it can be. [`links`] finds what an overlay tears
+//! apart; [`keep_failed`] lets the user look at what a failed command left; [`nodes`] stands in for what the kernel does not let the command make there.
+
+mod apply;
+pub mod keep_failed;
+mod links;
+pub mod nodes;
+mod overlay;
+mod scratch;
+mod upper;
+
+use super::Order;
+use crate::failure::{Failure, Result};
+use crate::session::image::{self, Image};
+use crate::session::mounts::Device;
+use crate::session::options::MountFlags;
+use crate::sys::Access;
+use lwext4::{BlockDevice, OpenOptions};
+use rustix::fs::{major, minor};
+use scratch::Scratch;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+/// What the user said about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Where changes are kept; `None`: in memory, or where temporary files are.
+    pub scratch: Option<PathBuf>,
+    /// Bytes that they may take; `None`: as many as the image has.
+    pub size: Option<u64>,
+}
+
+/// A command's changes, between the image and the command.
+#[derive(Debug)]
+pub struct Staged {
+    /// Locked, so that it stays what the command has seen.
+    image: Image,
+    scratch: Scratch,
+    /// Where the command sees the image.
+    point: PathBuf,
+    flags: MountFlags,
+    engine: OpenOptions,
+}
+
+impl Staged {
+    /// Prepares it, and has the server show the image read-only and elsewhere. `None`, with a warning,
+    /// where this kernel has no overlays for this user: the command works on the image then.
+    ///
+    /// # Errors
+    /// The image is in use, or there is no room for a scratch directory.
+    pub fn prepare(wish: &Wish, order: &mut Order) -> Result<Option<Staged>> {
+        let settings = &mut order.settings;
+        let image = image::open(&settings.image, settings.place, Access::Write)?;
+        image.lock(Access::Write)?;
+        let scratch = match Scratch::make(wish, image.device.size())? {
+            Ok(scratch) => scratch,
+            Err(why) => {
+                log::warn!(
+                    "no overlay here ({why}): the command works on the image itself, and what a failed one \
+                     did stays"
+                );
+                return Ok(None);
+            }
+        };
+        let staged = Staged {
+            image,
+            point: order.view.mount.clone(),
+            flags: settings.flags,
+            engine: settings.engine.clone(),
+            scratch,
+        };
+        settings.mountpoint = staged.scratch.lower();
+        settings.flags.read_only = true;
+        settings.engine.read_only = true;
+        settings.trusted_stand_in = overlay::for_users();
+        Ok(Some(staged))
+    }
+
+    /// The image, as this process has locked it.
+    pub fn image(&self) -> Image {
+        self.image.clone()
+    }
+
+    /// Lays the overlay over the image, which the server shows by now; gives its device number.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn cover(&self) -> Result<Device> {
+        overlay::adopt_root(&self.scratch.lower(), &self.scratch.upper())?;
+        overlay::mount(&self.scratch, &self.point, &self.flags).map_err(|errno| {
+            Failure::of(
+                &self.point,
+                format!("mounting an overlay: {}", std::io::Error::from(errno)),
+            )
+            .remedy("leave --stage out")
+        })?;
+        let metadata = std::fs::metadata(&self.point).map_err(|e| Failure::of(&self.point, e))?;
+        Ok((major(metadata.dev()), minor(metadata.dev())))
+    }
+
+    /// Takes the overlay away: the image has no user then.
+    pub fn uncover(&self) {
+        overlay::unmount(&self.point);
+    }
+
+    /// Makes the changes in the image, which nobody serves any more.
+    ///
+    /// # Errors
+    /// They cannot be made. The message says what of them is in the image.
+    pub fn apply(&self) -> Result<()> {
+        apply::apply(&self.image, &self.engine, &self.scratch.upper())
+    }
+}

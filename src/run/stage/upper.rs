@@ -1,0 +1,178 @@
+//! The upper directory of an overlay as a stream of changes.
+
+use super::nodes::{Meant, is_whiteout};
+use super::overlay;
+use crate::failure::Result;
+use crate::import::directory::Directory;
+use crate::import::entry::{Change, Data, Entry, Kind, Source};
+use crate::import::progress::Warnings;
+use lwext4::{Attr, Ino, Volume};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// What overlays put before their own attributes; the host's root has the second.
+const OVERLAYS: [&[u8]; 2] = [b"user.overlay.", b"trusted.overlay."];
+/// Behind that, what they put before attributes that only look like their own.
+const ESCAPED: &[u8] = b"overlay.";
+
+/// Changes to `volume`, whose files the overlay was laid over.
+pub struct Upper<'v> {
+    inner: Directory,
+    volume: &'v Volume,
+    /// Paths of whiteouts: they are links to each other.
+    whiteouts: HashSet<Vec<u8>>,
+    /// Whether the overlay saw no trusted attributes in the image.
+    hid_trusted: bool,
+    /// What comes next.
+    then: Option<Change>,
+}
+
+/// What the attributes of overlays say of a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Marks {
+    /// Nothing of the directory below it shows through.
+    opaque: bool,
+    /// It was in the image, and has been copied.
+    copied: bool,
+}
+
+impl<'v> Upper<'v> {
+    /// The upper directory at `root`.
+    pub fn new(root: &Path, volume: &'v Volume, warnings: Warnings) -> Upper<'v> {
+        Upper {
+            inner: Directory::new(root, false, warnings).with_all_times(),
+            volume,
+            whiteouts: HashSet::new(),
+            hid_trusted: overlay::for_users(),
+            then: None,
+        }
+    }
+
+    /// What an entry of the upper directory means.
+    fn meaning(&mut self, mut entry: Entry) -> Change {
+        let is_gone = match &entry.kind {
+            Kind::HardLink(target) => self.whiteouts.contains(target),
+            kind => is_whiteout(kind),
+        };
+        if is_gone {
+            self.whiteouts.insert(entry.path.clone());
+            return Change::Remove(entry.path);
+        }
+        let (marks, meant) = sort_out(&mut entry.attrs.xattrs);
+        if let (Kind::File { .. }, Some(node)) = (&entry.kind, meant.node) {
+            entry.kind = node;
+        }
+        entry.attrs.xattrs.extend(meant.xattrs);
+        if marks.copied || entry.path.is_empty() {
+            self.carry_over(&mut entry);
+        }
+        if marks.opaque {
+            self.then = Some(Change::Clear(entry.path.clone()));
+        }
+        Change::Put(entry)
+    }
+
+    /// Gives a copied file what the kernel does not copy.
+    fn carry_over(&self, entry: &mut Entry) {
+        let Some(attr) = self.in_image(&entry.path) else {
+            return;
+        };
+        entry.attrs.crtime = attr.crtime;
+        // Others have them already, under names that stand for them.
+        if !self.hid_trusted || matches!(entry.kind, Kind::File { .. } | Kind::Directory) {
+            return;
+        }
+        let names = self.volume.listxattr(attr.ino).unwrap_or_default();
+        for name in names {
+            let known = |(known, _): &(Vec<u8>, Vec<u8>)| *known == name;
+            if name.starts_with(b"trusted.")
+                && !entry.attrs.xattrs.iter().any(known)
+                && let Ok(value) = self.volume.getxattr(attr.ino, &name)
+            {
+                entry.attrs.xattrs.push((name, value));
+            }
+        }
+    }
+
+    /// The file at a path that has no symbolic links, as it is before the change.
+    fn in_image(&self, path: &[u8]) -> Option<Attr> {
+        let mut attr = self.volume.getattr(Ino::ROOT).ok()?;
+        for name in path.split(|&b| b == b'/').filter(|name| !name.is_empty()) {
+            attr = self.volume.lookup(attr.ino, name).ok()?.attr;
+            self.volume.forget(attr.ino, 1);
+        }
+        Some(attr)
+    }
+}
+
+/// Takes what overlays and liveroot have put there out of a file's attributes.
+fn sort_out(xattrs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> (Marks, Meant) {
+    let (mut marks, mut meant) = (Marks::default(), Meant::default());
+    for (name, value) in std::mem::take(xattrs) {
+        let overlays = OVERLAYS
+            .iter()
+            .find_map(|prefix| Some((*prefix, name.strip_prefix(*prefix)?)));
+        let Some((prefix, own)) = overlays else {
+            if !meant.take(&name, &value) {
+                xattrs.push((name, value));
+            }
+            continue;
+        };
+        match own {
+            b"opaque" => marks.opaque |= value == b"y",
+            b"origin" => marks.copied = true,
+            _ => {
+                if let Some(name) = own.strip_prefix(ESCAPED) {
+                    xattrs.push(([prefix, name].concat(), value));
+                }
+            }
+        }
+    }
+    (marks, meant)
+}
+
+impl Source for Upper<'_> {
+    fn next(&mut self) -> Result<Option<Change>> {
+        if let Some(change) = self.then.take() {
+            return Ok(Some(change));
+        }
+        Ok(match self.inner.next()? {
+            Some(Change::Put(entry)) => Some(self.meaning(entry)),
+            other => other,
+        })
+    }
+
+    fn data(&mut self) -> Result<Option<Data>> {
+        self.inner.data()
+    }
+
+    fn position(&self) -> u64 {
+        self.inner.position()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_of_overlays_are_marks() {
+        let pair = |name: &[u8], value: &[u8]| (name.to_vec(), value.to_vec());
+        let mut xattrs = vec![
+            pair(b"user.overlay.opaque", b"y"),
+            pair(b"user.overlay.origin", b""),
+            pair(b"user.overlay.impure", b"y"),
+            pair(b"trusted.overlay.overlay.opaque", b"y"),
+            pair(b"user.note", b"n"),
+        ];
+        let (marks, meant) = sort_out(&mut xattrs);
+        assert!(marks.opaque && marks.copied && meant == Meant::default());
+        assert_eq!(
+            xattrs,
+            [
+                pair(b"trusted.overlay.opaque", b"y"),
+                pair(b"user.note", b"n")
+            ]
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! `run --stage`: what a command did to an image that is not empty comes out as without a stage, and what a failed one
+//! did does not come out at all.
+
+use std::fs;
+use std::path::Path;
+
+use super::desk::{Desk, Who, as_the_kernel_sees, assert_clean, can_work, on_loop};
+use super::support::command::shell;
+use super::support::oracle::assert_same;
+use super::support::requirements::Need;
+
+/// What is in an image before. `$1` is its directory.
+const BEFORE: &str = r#"
+    cd "$1"; umask 022
+    mkdir -p a/b/c gone replaced kept/deep; echo f > a/b/c/file; echo g > gone/g; echo r > replaced/old
+    echo 1 > replaced/same; ln -s a link; ln -s nowhere dangling; mkfifo fifo; mknod null c 1 3
+    echo one > one; ln one two; ln one a/three; echo twin > twin; ln twin twin2
+    echo k > kept/deep/k; setfattr -n trusted.t -v old a/b/c/file; setfattr -n trusted.d -v dir a
+    setfattr -n user.u -v u a/b/c/file; setfacl -m u:7:rwx a/b/c/file; setfacl -d -m u:8:rx kept
+    echo x > dir-or-file; mkdir file-or-dir; echo y > file-or-dir/y; truncate -s 1M sparse
+    chown 1000:1000 kept/deep/k; chmod 1777 .
+    find . -exec touch -h -d @1234567890.25 {} +
+"#;
+
+/// Changes of every kind. Nothing in it depends on when it happens.
+const CHANGES: &str = r#"
+    set -eu
+    cd "$1"; umask 027
+    chmod 600 a/b/c/file; echo more >> replaced/same; rm -r gone; rm -r replaced; mkdir replaced; echo new > replaced/new
+    ln a/b/c/file file2; mv a/b/c/file a/b/moved; rm dangling; ln -sf elsewhere link
+    rm dir-or-file; mkdir dir-or-file; echo z > dir-or-file/z; rm -r file-or-dir; echo w > file-or-dir
+    rm null; mknod null c 1 5; mknod -m 640 kept/deep/sda b 8 0; chown 0:6 kept/deep/sda; ln null null2; mv null2 nought
+    chown -h 3:4 link; setfacl -m u:9:r kept/deep/k; mkdir kept/inherits; echo i > kept/i; chmod 2755 a
+    cp /bin/true tool; setcap cap_net_raw+ep tool; setfattr -n trusted.new -v n tool; setfattr -n trusted.overlay.opaque -v y kept
+    printf q | dd of=sparse bs=1 seek=700000 conv=notrunc status=none; rm fifo; mkfifo -m 604 fifo
+    rm twin twin2; echo alone > twin; chmod 1775 .; setfattr -x trusted.overlay.opaque kept; rmdir lost+found
+    find . -exec touch -h -d @1300000000.5 {} +
+    touch -d @1234567890 kept .
+"#;
+
+fn same_as_without(test: &str, who: Who) {
+    let programs = ["setcap", "setfacl", "setfattr", "python3"].map(Need::Program);
+    if !can_work(test, &[&[Need::Loop], &programs[..]].concat()) {
+        return;
+    }
+    let desk = Desk::of(who);
+    // Files that a change does not touch keep their times; a touch of all of them would tear links.
+    let changes = CHANGES.replace(
+        "find . -exec",
+        "find . ! -samefile one ! -name one ! -name two ! -name three -exec",
+    );
+    fs::write(desk.path("changes.sh"), changes).expect("files can be made");
+    let direct = desk.image("direct.ext4", 64);
+    on_loop(&direct, "rw", |dir| {
+        shell(BEFORE, [dir]);
+    });
+    let staged = desk.path("staged.ext4");
+    shell(
+        "cp -a --sparse=always \"$1\" \"$2\"",
+        [direct.as_path(), staged.as_path()],
+    );
+    for (image, options) in [("direct.ext4", ""), ("staged.ext4", "--stage")] {
+        let said = desk.output(&format!(
+            "./liveroot run {options} {image} -- sh -c 'sh changes.sh \"$LIVEROOT\"'"
+        ));
+        let stderr = String::from_utf8_lossy(&said.stderr);
+        assert!(said.status.success(), "{options}: {stderr}");
+        assert!(!stderr.contains("no overlay"), "{stderr}");
+    }
+    assert_clean(&staged);
+    assert_same(
+        &as_the_kernel_sees(&direct),
+        &as_the_kernel_sees(&staged),
+        "what run --stage made",
+    );
+    desk.assert_nothing_left();
+}
+
+#[test]
+fn root_changes_the_same_on_a_stage() {
+    same_as_without("root_changes_the_same_on_a_stage", Who::Root);
+}
+
+#[test]
+fn a_user_changes_the_same_on_a_stage() {
+    same_as_without("a_user_changes_the_same_on_a_stage", Who::User);
+}
+
+fn bytes(image: &Path) -> Vec<u8> {
+    fs::read(image).expect("images can be read")
+}
+
+#[test]
+fn what_fails_leaves_the_image_as_it_was() {
+    if !can_work("what_fails_leaves_the_image_as_it_was", &[]) {
+        return;
+    }
+    for who in [Who::Root, Who::User] {
+        let desk = Desk::of(who);
+        let image = desk.image("image.ext4", 64);
+        desk.run("./liveroot run image.ext4 -- sh -c 'cd $LIVEROOT; echo a > f; ln f g; mkdir d'");
+        let before = bytes(&image);
+        let spoil = "cd $LIVEROOT; rm -r lost+found f; echo b > f; mknod d/n c 1 3; head -c 1M /dev/zero > big";
+        desk.exits(
+            7,
+            &format!("./liveroot run --stage image.ext4 -- sh -c '{spoil}; exit 7'"),
+        );
+        desk.exits(
+            137,
+            &format!("./liveroot run --stage image.ext4 -- sh -c '{spoil}; kill -9 $$'"),
+        );
+        desk.exits(127, "./liveroot run --stage image.ext4 -- /no/such/command");
+        desk.exits(7, &format!(
+            "mkdir -p disk; ./liveroot run --stage --scratch disk image.ext4 -- sh -c '{spoil}; exit 7'; "
+        ));
+        // What an overlay tears apart is not made.
+        for torn in ["echo c >> $LIVEROOT/f", "mv $LIVEROOT/f $LIVEROOT/h"] {
+            let said = desk.exits(
+                125,
+                &format!("./liveroot run --stage image.ext4 -- sh -c '{torn}'"),
+            );
+            assert!(
+                said.contains("several names") && said.contains("without --stage"),
+                "{said}"
+            );
+        }
+        // What is larger than the scratch directory fails for the command.
+        let large = "cd $LIVEROOT; head -c 30M /dev/urandom > large";
+        desk.exits(
+            1,
+            &format!("./liveroot run --stage --scratch-size 16M image.ext4 -- sh -c '{large}'"),
+        );
+        assert!(before == bytes(&image), "the image has changed");
+        desk.assert_nothing_left();
+        let left = fs::read_dir(desk.path("disk"))
+            .expect("it is there")
+            .count();
+        assert_eq!(left, 0, "in the scratch directory");
+    }
+}
+
+#[test]
+fn a_shell_sees_what_a_failed_command_left() {
+    if !can_work("a_shell_sees_what_a_failed_command_left", &[]) {
+        return;
+    }
+    let desk = Desk::of(Who::User);
+    let image = desk.image("image.ext4", 64);
+    let before = bytes(&image);
+    let out = desk.output(
+        "echo 'cat $LIVEROOT/f; echo shell > $LIVEROOT/f; exit 9' | env SHELL=/bin/sh \
+            ./liveroot run --stage --keep-failed image.ext4 -- sh -c 'echo left > $LIVEROOT/f; exit 3'",
+    );
+    assert_eq!(out.status.code(), Some(3));
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "left\n");
+    assert!(before == bytes(&image), "the image has changed");
+    desk.exits(0, "./liveroot run --stage --keep-failed image.ext4 -- true");
+    assert_clean(&image);
+    desk.assert_nothing_left();
+}
+
+#[test]
+fn an_image_on_a_stage_is_in_use() {
+    if !can_work("an_image_on_a_stage_is_in_use", &[]) {
+        return;
+    }
+    let desk = Desk::of(Who::User);
+    let image = desk.image("image.ext4", 64);
+    desk.run(
+        "./liveroot run --stage image.ext4 -- sh -c '
+            for how in --stage --read-only \"\"; do
+                ! ./liveroot run $how image.ext4 -- true 2> said || exit 1
+                grep -q \"in use\" said || { cat said; exit 1; }
+            done; echo x > $LIVEROOT/x'",
+    );
+    assert_clean(&image);
+    assert_eq!(desk.run("./liveroot cat image.ext4:/x"), "x\n");
+}
+
+#[test]
+fn what_is_larger_than_the_journal_is_applied_in_parts() {
+    if !can_work(
+        "what_is_larger_than_the_journal_is_applied_in_parts",
+        &[Need::Program("tune2fs")],
+    ) {
+        return;
+    }
+    let desk = Desk::of(Who::User);
+    let image = desk.image("image.ext4", 64);
+    // Every file's inode is in a block that is in use once it has been made.
+    shell(
+        "tune2fs -O ^has_journal \"$1\" && tune2fs -J size=1 \"$1\"",
+        [image.as_path()],
+    );
+    desk.run(
+        "./liveroot run --stage image.ext4 -- sh -c 'cd $LIVEROOT; seq 20000 | xargs -n 1000 touch'",
+    );
+    let before = bytes(&image);
+    desk.run(
+        "./liveroot run --stage image.ext4 -- sh -c 'cd $LIVEROOT; rm -f 1*; seq 20001 29000 | xargs touch'",
+    );
+    assert!(before != bytes(&image));
+    assert_clean(&image);
+    let names = desk.run("./liveroot ls image.ext4:/");
+    assert_eq!(
+        names.lines().filter(|name| name.starts_with('2')).count(),
+        10112
+    );
+}
