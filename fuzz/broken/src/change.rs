@@ -128,7 +128,7 @@ impl Worker<'_, '_> {
 
     fn step(&mut self) {
         let volume = self.volume;
-        match self.choices.below(22) {
+        match self.choices.below(24) {
             0..=2 => {
                 let (dir, name, new) = (self.dir(), self.name(), self.new_file());
                 let made = volume.create(dir, &name, &new);
@@ -172,11 +172,12 @@ impl Worker<'_, '_> {
             }
             14 => {
                 let (ino, perm) = (self.ino(), self.choices.below(0o10000));
+                let shift = self.choices.below(30);
                 let _ = volume.setattr(
                     ino,
                     &SetAttr {
                         perm: Some(perm as u16),
-                        uid: Some(5),
+                        uid: Some(5 << shift),
                         ..SetAttr::default()
                     },
                 );
@@ -195,6 +196,13 @@ impl Worker<'_, '_> {
                 let ino = self.ino();
                 let _ = volume.sync_inode(ino, self.choices.one_in(2));
             }
+            21 => self.flags(),
+            22 => {
+                let (ino, project) = (self.ino(), self.choices.below(3) as u32);
+                let _ = volume.set_project(ino, project << 20);
+                let _ = volume.accessed(ino, Timestamp::now());
+                let _ = volume.set_label(&[b'l'; 17][..self.choices.below(18)]);
+            }
             _ if self.choices.one_in(6) => {
                 let _ = volume.sync();
             }
@@ -207,6 +215,16 @@ impl Worker<'_, '_> {
                 });
             }
         }
+    }
+
+    /// chattr.
+    fn flags(&mut self) {
+        // Casefold, inherited projects, append-only, immutable, hashed, a whole word.
+        let wanted = [0x4000_0000, 0x2000_0000, 0x20, 0x10, 0x1000, u32::MAX, 0, 0];
+        let ino = self.ino();
+        let old = self.volume.getattr(ino).map_or(0, |attr| attr.flags);
+        let flag = wanted[self.choices.below(wanted.len())];
+        let _ = self.volume.set_flags(ino, old ^ flag);
     }
 
     fn rename(&mut self) {
@@ -266,7 +284,8 @@ impl Worker<'_, '_> {
         let value = if at >= 4 {
             acl()
         } else {
-            vec![4; self.choices.below(900)]
+            let most = [900, 900, 900, 70_000][self.choices.below(4)];
+            vec![4; self.choices.below(most)]
         };
         let _ = self.volume.setxattr(ino, name, &value, SetXattrMode::Any);
     }

@@ -2,6 +2,7 @@
 
 use crate::choices::Choices;
 use crate::structures::Kind;
+use lwext4::ondisk::inode::InodeFlags;
 
 /// A number inside a structure.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,10 @@ const SUPER: &[Field] = &[
     field(0x240, 4),
     field(0x244, 4),
     field(0x248, 4),
+    field(0x166, 2),
+    field(0x168, 8),
     field(0x26C, 4),
+    field(0x27C, 2),
     field(0x280, 4),
 ];
 
@@ -97,6 +101,25 @@ const INODE: &[Field] = &[
     field(0x80, 2),
 ];
 
+/// What an inode that holds an attribute's value says of it: users, hash, the inode it belonged to.
+const VALUE: &[Field] = &[
+    field(0x04, 4),
+    field(0x08, 4),
+    field(0x0C, 4),
+    field(0x10, 4),
+    field(0x20, 4),
+    field(0x24, 4),
+    field(0x64, 4),
+];
+
+const MMP: &[Field] = &[
+    field(0x00, 4),
+    field(0x04, 4),
+    field(0x08, 8),
+    field(0x70, 2),
+    field(0x3FC, 4),
+];
+
 const JOURNAL_SUPER: &[Field] = &[
     field(0x04, 4),
     field(0x08, 4),
@@ -124,10 +147,14 @@ pub fn pick(kind: Kind, bytes: &[u8], choices: &mut Choices<'_>) -> Field {
         Kind::Super => SUPER,
         Kind::Descriptor(_) => DESCRIPTOR,
         Kind::Inode(_) => match choices.below(4) {
+            0 if flags(bytes).contains(InodeFlags::EA_INODE) => VALUE,
             0 | 1 => INODE,
+            2 if flags(bytes).contains(InodeFlags::INLINE_DATA) => return inline(bytes, choices),
             2 => return map_root(bytes, choices),
             _ => return attributes(bytes, 0xA0, choices),
         },
+        Kind::Mmp => MMP,
+        Kind::Quota => return quota(bytes, choices),
         Kind::JournalSuper => JOURNAL_SUPER,
         Kind::ExtentNode(_) => return extent_node(bytes, 0, choices),
         Kind::Leaf(_) => return dirent(bytes, choices),
@@ -168,6 +195,37 @@ fn map_root(bytes: &[u8], choices: &mut Choices<'_>) -> Field {
         extent_node(bytes, 0x28, choices)
     } else {
         field(0x28 + 4 * choices.below(15), 4)
+    }
+}
+
+fn flags(bytes: &[u8]) -> InodeFlags {
+    InodeFlags::from_bits_retain(get(bytes, field(0x20, 4), false) as u32)
+}
+
+/// Data inside an inode: a directory's parent and entries, or anything.
+fn inline(bytes: &[u8], choices: &mut Choices<'_>) -> Field {
+    if u16_at(bytes, 0) >> 12 != 4 || choices.one_in(4) {
+        return anywhere(0x28, 0x64, choices);
+    }
+    let area = bytes.get(0x2C..0x64).unwrap_or(&[]);
+    let inside = dirent(area, choices);
+    field(0x2C + inside.at, inside.len)
+}
+
+/// A block of a quota file: its header, a number of the tree, or a leaf's header or entry.
+fn quota(bytes: &[u8], choices: &mut Choices<'_>) -> Field {
+    match choices.below(4) {
+        0 => field(4 * choices.below(10), 4),
+        1 => field(16 + 72 * choices.below(6) + 8 * choices.below(9), 8),
+        2 => field(16 + 72 * choices.below(6), 4),
+        _ => {
+            let numbers = bytes.chunks(4).take(256).enumerate();
+            let used: Vec<usize> = numbers
+                .filter(|(_, number)| number.iter().any(|&byte| byte != 0))
+                .map(|(at, _)| 4 * at)
+                .collect();
+            field(choices.pick(&used).copied().unwrap_or(0), 4)
+        }
     }
 }
 

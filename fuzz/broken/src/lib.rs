@@ -7,6 +7,7 @@
 //!
 //! A number names an image: its seed, its damage and what is done with it follow from it.
 
+pub mod bulk;
 pub mod change;
 pub mod choices;
 pub mod device;

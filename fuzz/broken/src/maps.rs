@@ -82,8 +82,8 @@ fn number(found: &Structures, image: &[u8], no: u32, height: usize, map: &mut Ma
     }
 }
 
-/// Notes the structures that belong to an inode.
-pub fn note(found: &mut Structures, image: &[u8], ino: Ino, inode: &RawInode, orphans: bool) {
+/// Notes the structures that belong to an inode, whose blocks are `content` unless it is a directory.
+pub fn note(found: &mut Structures, image: &[u8], ino: Ino, inode: &RawInode, content: Kind) {
     let attributes = inode.file_acl();
     if attributes != 0 {
         found.push_block(Kind::Attributes, attributes);
@@ -117,13 +117,13 @@ pub fn note(found: &mut Structures, image: &[u8], ino: Ino, inode: &RawInode, or
             found.push_block(kind, no);
         }
     } else {
-        let kind = if orphans {
-            Kind::Orphans(ino.0)
+        let count = if content == Kind::Data {
+            DATA
         } else {
-            Kind::Data
+            usize::MAX
         };
-        for &no in map.data.iter().take(DATA) {
-            found.push_block(kind, no);
+        for &no in map.data.iter().take(count) {
+            found.push_block(content, no);
         }
     }
 }

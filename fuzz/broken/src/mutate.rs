@@ -5,6 +5,7 @@ use crate::fields::{self, Field};
 use crate::scenes::Scene;
 use crate::seal::seal;
 use crate::structures::{Kind, Structure, Structures};
+use lwext4::ondisk::mmp::{Mmp, SEQ_CLEAN, SEQ_FSCK, SIZE};
 
 /// What was done to an image, for people.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,7 @@ pub fn mutate(found: &Structures, image: &mut [u8], choices: &mut Choices<'_>) -
         for _ in 0..1 + choices.below(16) {
             flip(found, image, choices, &mut damage);
         }
+        release(found, image);
         return damage;
     }
     let count = match choices.below(8) {
@@ -71,6 +73,40 @@ pub fn mutate(found: &Structures, image: &mut [u8], choices: &mut Choices<'_>) -
         damage.0.push("checksums left wrong".into());
     } else {
         seal(found, image, &touched);
+    }
+    release(found, image);
+    damage
+}
+
+/// Has the image be nobody's. One that seems to be in use elsewhere is waited for, for minutes if it
+/// says so, as it should be: no run waits.
+fn release(found: &Structures, image: &mut [u8]) {
+    let Some(&block) = found.find(Kind::Mmp) else {
+        return;
+    };
+    let bytes = image.get_mut(block.at..block.at + block.len);
+    if let Some(mut mmp) = bytes.as_deref().and_then(Mmp::from_bytes)
+        && !matches!(mmp.seq(), SEQ_CLEAN | SEQ_FSCK)
+        && let Some(bytes) = bytes
+    {
+        let sound = mmp.verify(Some(found.seed)).is_ok();
+        mmp.set_seq(SEQ_CLEAN);
+        if sound {
+            mmp.seal(Some(found.seed));
+        }
+        bytes[..SIZE].copy_from_slice(mmp.as_bytes());
+    }
+}
+
+/// Changes one field of one structure: damage that may be none.
+pub fn mutate_one(found: &Structures, image: &mut [u8], choices: &mut Choices<'_>) -> Damage {
+    let mut damage = Damage::default();
+    let class = choices.pick(&found.classes);
+    let structure = class.and_then(|class| choices.pick(class));
+    if let Some(&structure) = structure.and_then(|&i| found.all.get(i)) {
+        change(found, image, structure, choices, &mut damage);
+        seal(found, image, &[structure]);
+        release(found, image);
     }
     damage
 }

@@ -1,12 +1,16 @@
 //! What is done with a broken image: opened, walked, changed, closed, opened again.
 
+use crate::bulk;
 use crate::change::change;
 use crate::choices::Choices;
 use crate::device::Layered;
 use crate::mutate::{Damage, mutate};
 use crate::seeds::Seed;
 use crate::walk::{Place, walk};
-use lwext4::{Durability, FileType, OpenOptions, Volume};
+use lwext4::{
+    CheckOptions, Durability, FileType, OpenOptions, Result as EngineResult, Stage, Volume,
+};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Which part of the engine a run is about.
@@ -54,7 +58,7 @@ pub fn run(
 ) -> Result<Depth, Finding> {
     let mut depth = Depth::default();
     if matches!(target, Target::Walk | Target::All) {
-        depth.read = read_only(image, choices.one_in(8))?;
+        depth.read = read_only(image, choices)?;
     }
     if matches!(target, Target::Change | Target::All) {
         (depth.written, depth.closed) = writable(image, true, choices)?;
@@ -72,7 +76,8 @@ fn stray(device: &Layered) -> Result<(), Finding> {
     }
 }
 
-fn read_only(image: &Arc<Vec<u8>>, norecovery: bool) -> Result<bool, Finding> {
+fn read_only(image: &Arc<Vec<u8>>, choices: &mut Choices<'_>) -> Result<bool, Finding> {
+    let norecovery = choices.one_in(8);
     let device = Arc::new(Layered::new(image.clone(), false));
     let options = OpenOptions {
         read_only: true,
@@ -87,8 +92,47 @@ fn read_only(image: &Arc<Vec<u8>>, norecovery: bool) -> Result<bool, Finding> {
         }
         Err(_) => false,
     };
+    // The check of a whole image faces the same damage.
+    if choices.one_in(3) {
+        let options = CheckOptions { norecovery };
+        let _ = lwext4::check(device.clone(), &options, &mut |_| ());
+    }
     stray(&device)?;
     Ok(opened)
+}
+
+/// An image open for writing: each change in its own transaction, or all of them in one.
+enum Opened {
+    Volume(Volume),
+    Stage(Box<Stage>),
+}
+
+impl Opened {
+    fn open(device: Arc<Layered>, options: OpenOptions, staged: bool) -> EngineResult<Opened> {
+        Ok(if staged {
+            Opened::Stage(Box::new(Stage::open(device, options)?))
+        } else {
+            Opened::Volume(Volume::open(device, options)?)
+        })
+    }
+
+    fn close(self) -> EngineResult<()> {
+        match self {
+            Opened::Volume(volume) => volume.close(),
+            Opened::Stage(stage) => stage.commit(),
+        }
+    }
+}
+
+impl Deref for Opened {
+    type Target = Volume;
+
+    fn deref(&self) -> &Volume {
+        match self {
+            Opened::Volume(volume) => volume,
+            Opened::Stage(stage) => stage,
+        }
+    }
 }
 
 /// Some directories and a few files of all places.
@@ -115,7 +159,8 @@ fn writable(
         cache_bytes: if choices.one_in(3) { 1 << 10 } else { 16 << 20 },
         ..OpenOptions::default()
     };
-    let Ok(volume) = Volume::open(device.clone(), options) else {
+    let staged = changes && choices.one_in(6);
+    let Ok(volume) = Opened::open(device.clone(), options, staged) else {
         stray(&device)?;
         return Ok((false, false));
     };
@@ -125,6 +170,9 @@ fn writable(
         let count = 20 + choices.below(120);
         if threads == 1 {
             change(&volume, &places, count, choices.fork());
+            if !staged && choices.one_in(4) {
+                bulk::fill(&volume, &places, count / 3, choices.fork());
+            }
         } else {
             // Few places, so that the threads meet.
             let places = if choices.one_in(3) {
@@ -135,7 +183,9 @@ fn writable(
             std::thread::scope(|scope| {
                 for _ in 0..threads {
                     let choices = choices.fork();
-                    scope.spawn(|| change(&volume, &places, 4 * count, choices));
+                    let volume = &*volume;
+                    let places = &places;
+                    scope.spawn(move || change(volume, places, 4 * count, choices));
                 }
             });
         }
@@ -148,6 +198,6 @@ fn writable(
     };
     stray(&device)?;
     // Whatever is there now was written by the engine: it must be able to face it.
-    read_only(&Arc::new(device.snapshot()), false)?;
+    read_only(&Arc::new(device.snapshot()), choices)?;
     Ok((true, closed))
 }

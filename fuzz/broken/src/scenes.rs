@@ -77,7 +77,7 @@ impl Scene<'_, '_> {
             return;
         };
         let used = match bitmap.kind {
-            Kind::BlockBitmap(_) => self.found.blocks_per_group as usize / 8,
+            Kind::BlockBitmap(_) => self.found.clusters_per_group as usize / 8,
             _ => self.found.inodes_per_group as usize / 8,
         };
         match self.choices.below(3) {

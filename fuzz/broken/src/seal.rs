@@ -5,6 +5,7 @@ use lwext4::ondisk::checksum::crc32c;
 use lwext4::ondisk::features::RoCompat;
 use lwext4::ondisk::inode::{RawInode, owner_seed};
 use lwext4::ondisk::jbd2::{Checksums, JournalSuperblock, data_checksum};
+use lwext4::ondisk::mmp::{self, Mmp};
 use lwext4::ondisk::superblock::Superblock;
 use lwext4::ondisk::{dirent, dx, extent, group_desc, xattr};
 use lwext4::{BlockNo, GroupNo, Ino, TxnId};
@@ -68,7 +69,7 @@ fn seal_one(found: &Structures, image: &mut [u8], structure: &Structure) {
     let sum_at = |group: u32| found.desc_at(image, group);
     match structure.kind {
         Kind::BlockBitmap(group) if has_csum(found) => {
-            let len = found.blocks_per_group as usize / 8;
+            let len = found.clusters_per_group as usize / 8;
             let sum = crc32c(found.seed, &image[range.start..range.start + len]);
             if let Some(at) = sum_at(group) {
                 put_halves(found, image, at, 0x18, 0x38, sum);
@@ -109,6 +110,12 @@ fn seal_one(found: &Structures, image: &mut [u8], structure: &Structure) {
             let mut inode = RawInode::from_bytes(bytes);
             inode.seal(found.seed, Ino(ino));
             bytes.copy_from_slice(inode.as_bytes());
+        }
+        Kind::Mmp => {
+            if let Some(mut mmp) = Mmp::from_bytes(bytes) {
+                mmp.seal(has_csum(found).then_some(found.seed));
+                bytes[..mmp::SIZE].copy_from_slice(mmp.as_bytes());
+            }
         }
         Kind::Attributes => {
             let seed = has_csum(found).then_some(found.seed);

@@ -1,9 +1,16 @@
 //! Whole images, one for each set of features, with the small tree in them.
 
+use crate::device::Layered;
+use crate::fields::field;
+use crate::mutate::edit;
+use crate::structures::Kind;
 use crate::structures::Structures;
 pub use crate::tree::Ending;
-use crate::tree::fill;
-use lwext4::{BlockDevice, FormatOptions, JournalSize, MemDevice, format};
+use crate::tree::{encryption_context, fill, marks};
+use lwext4::ondisk::inode::InodeFlags;
+use lwext4::{
+    BlockDevice, FileType, FormatOptions, Ino, JournalSize, MemDevice, OpenOptions, Volume, format,
+};
 use std::error::Error;
 use std::path::Path;
 use std::process::Command;
@@ -132,34 +139,67 @@ const RECIPES: &[Recipe] = &[
         make: Mke2fs("-t ext4 -J size=1 -g 512 -G 4 -O bigalloc,^bigalloc"),
     },
     Recipe {
+        name: "mke2fs-inline",
+        size: 4,
+        make: Mke2fs("-t ext4 -J size=1 -O inline_data"),
+    },
+    Recipe {
+        name: "mke2fs-inline-wide",
+        size: 4,
+        make: Mke2fs("-t ext4 -I 1024 -O inline_data,casefold,ea_inode,^has_journal"),
+    },
+    Recipe {
         name: "mke2fs-ea_inode",
         size: 4,
-        make: Mke2fsTree("-t ext4 -J size=1 -O ea_inode"),
+        make: Mke2fs("-t ext4 -J size=1 -O ea_inode"),
     },
     Recipe {
         name: "mke2fs-bigalloc",
-        size: 8,
-        make: Mke2fsTree("-t ext4 -O bigalloc,^has_journal"),
+        size: 12,
+        make: Mke2fs("-t ext4 -J size=1 -O bigalloc -C 4096"),
+    },
+    Recipe {
+        name: "mke2fs-bigalloc-wide",
+        size: 24,
+        make: Mke2fs("-t ext4 -O bigalloc,quota,inline_data,^has_journal -C 16384"),
+    },
+    Recipe {
+        name: "mke2fs-64k",
+        size: 16,
+        make: Mke2fs("-b 65536 -t ext4 -O ^has_journal"),
     },
     Recipe {
         name: "mke2fs-quota",
-        size: 4,
-        make: Mke2fsTree("-t ext4 -J size=1 -O quota,project,verity"),
+        size: 5,
+        make: Mke2fs("-t ext4 -J size=1 -O quota,project,verity,orphan_file"),
     },
     Recipe {
         name: "mke2fs-mmp",
         size: 4,
-        make: Mke2fsTree("-t ext4 -J size=1 -O mmp"),
+        make: Mke2fs("-t ext4 -J size=1 -O mmp"),
     },
     Recipe {
-        name: "mke2fs-inline",
+        name: "mke2fs-inline-tree",
         size: 4,
         make: Mke2fsTree("-t ext4 -J size=1 -O inline_data"),
     },
     Recipe {
         name: "mke2fs-casefold",
         size: 4,
-        make: Mke2fsTree("-t ext4 -J size=1 -O casefold,encrypt,stable_inodes"),
+        make: Mke2fs("-t ext4 -J size=1 -O casefold,stable_inodes"),
+    },
+    Recipe {
+        name: "mke2fs-encrypt",
+        size: 4,
+        make: Mke2fs("-t ext4 -J size=1 -O encrypt,stable_inodes"),
+    },
+    Recipe {
+        name: "mke2fs-everything",
+        size: 6,
+        make: Mke2fs(
+            "-t ext4 -J size=1 -I 512 \
+             -O ea_inode,casefold,encrypt,project,verity,mmp,large_dir,orphan_file",
+        ),
     },
 ];
 
@@ -219,7 +259,46 @@ fn make(recipe: &Recipe, ending: Ending) -> Result<Seed, Box<dyn Error>> {
     fill(device.clone(), ending)?;
     let mut image = vec![0; size as usize];
     device.read_at(&mut image, 0)?;
-    seed(format!("{} {ending:?}", recipe.name), image)
+    let mut seed = seed(format!("{} {ending:?}", recipe.name), image)?;
+    mark(&mut seed)?;
+    Ok(seed)
+}
+
+/// Sets the flags of [`marks`].
+fn mark(seed: &mut Seed) -> Result<(), Box<dyn Error>> {
+    let marks = marks(&seed.found.features);
+    if marks.is_empty() {
+        return Ok(());
+    }
+    let options = OpenOptions {
+        read_only: true,
+        ..OpenOptions::default()
+    };
+    let device = Arc::new(Layered::new(seed.image.clone(), false));
+    let volume = Volume::open(device, options)?;
+    let mut edits = Vec::new();
+    for (path, flag) in marks {
+        let step = |dir, name: &&str| Ok(volume.lookup(dir?, name.as_bytes())?.attr.ino);
+        let ino = path.iter().fold(Ok::<_, lwext4::Error>(Ino::ROOT), step)?;
+        let flags = seed.found.inode(&seed.image, ino.0).ok_or("no inode")?;
+        let flags = flags.flags() | flag;
+        edits.push((Kind::Inode(ino.0), field(0x20, 4), u64::from(flags.bits())));
+        if flag == InodeFlags::ENCRYPT {
+            let inode = volume.getattr(ino)?;
+            if inode.file_type == FileType::Symlink && inode.size < 60 {
+                edits.push((Kind::Inode(ino.0), field(0x28, 2), inode.size - 2));
+            }
+            let context = encryption_context();
+            edits.extend(context.iter().enumerate().map(|(i, &byte)| {
+                let at = field(0xA0 + i, 1);
+                (Kind::Inode(ino.0), at, u64::from(byte))
+            }));
+        }
+    }
+    let mut image = seed.image.to_vec();
+    edit(&seed.found, &mut image, &edits);
+    seed.image = Arc::new(image);
+    Ok(())
 }
 
 fn seed(name: String, image: Vec<u8>) -> Result<Seed, Box<dyn Error>> {
@@ -240,20 +319,13 @@ fn mke2fs(options: &str, size: u64, tree: Option<&Path>) -> Result<Vec<u8>, Box<
         .args(["-q", "-F", "-b", "1024", "-N", "512"])
         .args(["-U", "73656564-206f-6620-6461-6d6167652031"])
         .args(["-E", "hash_seed=73656564-206f-6620-6861-736865732031"])
-        .args(options.split(' '));
+        .args(options.split_whitespace());
     if let Some(tree) = tree {
         command.arg("-d").arg(tree);
     }
     let made = command.arg(file.path()).output()?;
     if !made.status.success() {
         return Err(String::from_utf8_lossy(&made.stderr).into());
-    }
-    if options.contains("ea_inode") {
-        let value = tempfile::NamedTempFile::new()?;
-        std::fs::write(value.path(), vec![b'v'; 6000])?;
-        let request = format!("ea_set -f {} /long user.large", value.path().display());
-        let mut debugfs = Command::new("debugfs");
-        debugfs.arg("-wR").arg(request).arg(file.path()).output()?;
     }
     Ok(std::fs::read(file.path())?)
 }

@@ -5,7 +5,7 @@
 use crate::journal::{self, Log};
 use crate::maps;
 use lwext4::Ino;
-use lwext4::ondisk::features::{Compat, Features};
+use lwext4::ondisk::features::{Compat, Features, Incompat, RoCompat};
 use lwext4::ondisk::group_desc::{GroupDesc, INODE_UNINIT};
 use lwext4::ondisk::inode::RawInode;
 use lwext4::ondisk::superblock::{self, Superblock};
@@ -38,6 +38,10 @@ pub enum Kind {
     Orphans(u32),
     /// A block of a file or symlink.
     Data,
+    /// A block of a quota file.
+    Quota,
+    /// The block of multiple-mount protection.
+    Mmp,
     /// The journal's superblock.
     JournalSuper,
     /// A descriptor block of the log.
@@ -64,10 +68,12 @@ impl Kind {
             Kind::Attributes => 9,
             Kind::Orphans(_) => 10,
             Kind::Data => 11,
-            Kind::JournalSuper => 12,
-            Kind::LogDescriptor => 13,
-            Kind::LogRevoke => 14,
-            Kind::LogCommit => 15,
+            Kind::Quota => 12,
+            Kind::Mmp => 13,
+            Kind::JournalSuper => 14,
+            Kind::LogDescriptor => 15,
+            Kind::LogRevoke => 16,
+            Kind::LogCommit => 17,
         }
     }
 
@@ -78,7 +84,7 @@ impl Kind {
 }
 
 /// How many values [`Kind::class`] has.
-pub const CLASSES: usize = 16;
+pub const CLASSES: usize = 18;
 
 /// A structure of an image.
 #[derive(Clone, Copy, Debug)]
@@ -106,8 +112,12 @@ pub struct Structures {
     pub blocks: u64,
     /// Inodes in all.
     pub inodes: u32,
+    /// The first group's first block.
+    pub first_block: u32,
     /// Blocks per group.
     pub blocks_per_group: u32,
+    /// Clusters per group: the bits of a block bitmap.
+    pub clusters_per_group: u32,
     /// Inodes per group.
     pub inodes_per_group: u32,
     /// The features.
@@ -189,7 +199,12 @@ impl Structures {
             desc_size: usize::from(sb.desc_size()),
             blocks: sb.blocks_count(),
             inodes: sb.inodes_count(),
+            first_block: sb.first_data_block(),
             blocks_per_group: sb.blocks_per_group(),
+            clusters_per_group: match sb.features().ro_compat.contains(RoCompat::BIGALLOC) {
+                true => sb.clusters_per_group(),
+                false => sb.blocks_per_group(),
+            },
             inodes_per_group: sb.inodes_per_group(),
             features: sb.features(),
             seed: sb.checksum_seed(),
@@ -237,8 +252,8 @@ impl Structures {
     }
 
     fn group_count(&self) -> u32 {
-        let first = u64::from(self.block_size == 1024);
-        (self.blocks - first).div_ceil(u64::from(self.blocks_per_group)) as u32
+        (self.blocks - u64::from(self.first_block)).div_ceil(u64::from(self.blocks_per_group))
+            as u32
     }
 
     /// Where a group's descriptor is. (Seeds with meta groups have but one of them.)
@@ -280,7 +295,11 @@ impl Structures {
     }
 
     fn groups(&mut self, image: &[u8]) -> Option<()> {
-        let orphan_file = self.orphan_file(image);
+        let sb = Superblock::from_bytes(image.get(superblock::OFFSET as usize..)?)?;
+        let special = self.special_files(&sb);
+        if self.features.incompat.contains(Incompat::MMP) {
+            self.push_block(Kind::Mmp, sb.mmp_block());
+        }
         for group in 0..self.group_count() {
             let at = self.desc_at(image, group)?;
             self.push(Kind::Descriptor(group), at, self.desc_size, 0);
@@ -302,17 +321,24 @@ impl Structures {
                 }
                 self.used_inodes.push(ino);
                 self.push_inode(image, ino);
-                maps::note(self, image, Ino(ino), &inode, orphan_file == Some(ino));
+                let content = special.iter().find(|(special, _)| *special == ino);
+                let content = content.map_or(Kind::Data, |&(_, kind)| kind);
+                maps::note(self, image, Ino(ino), &inode, content);
             }
         }
         Some(())
     }
 
-    fn orphan_file(&self, image: &[u8]) -> Option<u32> {
-        let sb = Superblock::from_bytes(image.get(superblock::OFFSET as usize..)?)?;
-        self.features
-            .compat
-            .contains(Compat::ORPHAN_FILE)
-            .then(|| sb.orphan_file_inum())
+    /// Files of the file system's own, and what their blocks are.
+    fn special_files(&self, sb: &Superblock) -> Vec<(u32, Kind)> {
+        let mut files = Vec::new();
+        if self.features.compat.contains(Compat::ORPHAN_FILE) {
+            let ino = sb.orphan_file_inum();
+            files.push((ino, Kind::Orphans(ino)));
+        }
+        if self.features.ro_compat.contains(RoCompat::QUOTA) {
+            files.extend(sb.quota_inums().map(|ino| (ino, Kind::Quota)));
+        }
+        files
     }
 }

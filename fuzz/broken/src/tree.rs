@@ -1,5 +1,7 @@
 //! The small tree that seeds hold: one of everything that has a structure of its own.
 
+use lwext4::ondisk::features::{Features, Incompat, RoCompat};
+use lwext4::ondisk::inode::InodeFlags;
 use lwext4::*;
 use std::sync::Arc;
 
@@ -57,6 +59,7 @@ pub fn fill(device: Arc<dyn BlockDevice>, ending: Ending) -> Result<()> {
     names(&volume)?;
     maps(&volume)?;
     attributes(&volume)?;
+    features(&volume)?;
     if ending == Ending::Clean {
         return volume.close();
     }
@@ -95,11 +98,7 @@ pub fn fill(device: Arc<dyn BlockDevice>, ending: Ending) -> Result<()> {
 fn names(volume: &Volume) -> Result<()> {
     let hashed = make(volume, Ino::ROOT, "hashed", FileType::Directory)?;
     let target = make(volume, hashed, "target", FileType::Regular)?;
-    for i in 0..180 {
-        let name = format!("{i:04}{}", "n".repeat(200));
-        volume.link(target, hashed, name.as_bytes())?;
-        volume.forget(target, 1);
-    }
+    fill_up(volume, hashed, target)?;
     let mut deep = Ino::ROOT;
     for i in 0..6 {
         deep = make(volume, deep, &format!("level-{i}"), FileType::Directory)?;
@@ -123,11 +122,23 @@ fn names(volume: &Volume) -> Result<()> {
     Ok(())
 }
 
+/// Names for a file, more than a block of a directory has room for.
+fn fill_up(volume: &Volume, dir: Ino, target: Ino) -> Result<()> {
+    let names = 180.max(volume.statfs().block_size / 160);
+    for i in 0..names {
+        let name = format!("{i:04}{}", "n".repeat(200));
+        volume.link(target, dir, name.as_bytes())?;
+        volume.forget(target, 1);
+    }
+    Ok(())
+}
+
 /// Files of every kind of map.
 fn maps(volume: &Volume) -> Result<()> {
     let block = u64::from(volume.statfs().block_size);
     let fragments = make(volume, Ino::ROOT, "fragments", FileType::Regular)?;
-    for i in 0..400 {
+    let (pieces, many) = if block > 4096 { (40, 16) } else { (400, 64) };
+    for i in 0..pieces {
         volume.write(fragments, 2 * i * block, &[i as u8; 100], WriteMode::Plain)?;
     }
     let long = make(volume, Ino::ROOT, "long", FileType::Regular)?;
@@ -140,7 +151,7 @@ fn maps(volume: &Volume) -> Result<()> {
     match volume.fallocate(
         ahead,
         0,
-        64 * block,
+        many * block,
         FallocateMode::Allocate { keep_size: true },
         WriteMode::Plain,
     ) {
@@ -168,4 +179,118 @@ fn attributes(volume: &Volume) -> Result<()> {
     volume.setxattr(dir, b"system.posix_acl_default", &acl(), any)?;
     make(volume, dir, "inherits", FileType::Directory)?;
     Ok(())
+}
+
+/// What only some feature sets have.
+fn features(volume: &Volume) -> Result<()> {
+    let features = volume.superblock().features();
+    let any = SetXattrMode::Any;
+    if features.incompat.contains(Incompat::INLINE_DATA) {
+        let dir = make(volume, Ino::ROOT, "inside", FileType::Directory)?;
+        for len in [0, 1, 50, 61, 100, 150] {
+            let ino = make(volume, dir, &format!("{len}"), FileType::Regular)?;
+            volume.write(ino, 0, &vec![b'i'; len], WriteMode::Plain)?;
+            if len == 50 {
+                volume.setxattr(ino, b"user.beside", b"value", any)?;
+            }
+        }
+    }
+    if features.incompat.contains(Incompat::EA_INODE) {
+        for i in 0..2 {
+            let ino = make(volume, Ino::ROOT, &format!("value-{i}"), FileType::Regular)?;
+            volume.setxattr(ino, b"user.shared", &[6; 5000], any)?;
+            volume.setxattr(ino, b"user.own", &vec![i + 1; 3000], any)?;
+        }
+    }
+    if features.incompat.contains(Incompat::CASEFOLD) {
+        let small = make(volume, Ino::ROOT, "folded", FileType::Directory)?;
+        set_flag(volume, small, InodeFlags::CASEFOLD)?;
+        for name in ["README", "Straße", "\u{1E9E}", "e\u{301}"] {
+            make(volume, small, name, FileType::Regular)?;
+        }
+        let large = make(volume, small, "Large", FileType::Directory)?;
+        let target = make(volume, large, "Target", FileType::Regular)?;
+        fill_up(volume, large, target)?;
+    }
+    if features.incompat.contains(Incompat::ENCRYPT) {
+        to_be_encrypted(volume)?;
+    }
+    if features.ro_compat.contains(RoCompat::PROJECT) {
+        let dir = make(volume, Ino::ROOT, "project", FileType::Directory)?;
+        volume.set_project(dir, 7)?;
+        set_flag(volume, dir, InodeFlags::PROJINHERIT)?;
+        make(volume, dir, "inherits", FileType::Regular)?;
+    }
+    if features.ro_compat.contains(RoCompat::QUOTA) {
+        // Ids of several leaves, far apart in the tree.
+        let dir = make(volume, Ino::ROOT, "owners", FileType::Directory)?;
+        for i in 0..40u32 {
+            let ino = make(volume, dir, &format!("{i}"), FileType::Regular)?;
+            let owner = SetAttr {
+                uid: Some(i * 1000),
+                gid: Some(i << 24),
+                ..SetAttr::default()
+            };
+            volume.setattr(ino, &owner)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_flag(volume: &Volume, ino: Ino, flag: InodeFlags) -> Result<()> {
+    let flags = volume.getattr(ino)?.flags;
+    volume.set_flags(ino, flags | flag.bits())
+}
+
+/// A tree that becomes an encrypted one by [`marks`]: its names could be encrypted ones.
+fn to_be_encrypted(volume: &Volume) -> Result<()> {
+    let dir = make(volume, Ino::ROOT, "encrypted", FileType::Directory)?;
+    let file = make(volume, dir, ENCRYPTED[2][1], FileType::Regular)?;
+    volume.write(file, 0, &[0xE0; 3000], WriteMode::Plain)?;
+    // A link's target begins with the length of the rest: 298, or what `mark` makes of it.
+    for (path, len) in [(ENCRYPTED[3], 40), (ENCRYPTED[4], 300)] {
+        let target = [&[42, 1], &*vec![20; len - 2]].concat();
+        let entry = volume.symlink(dir, path[1].as_bytes(), &target, 0, 0)?;
+        volume.forget(entry.attr.ino, 1);
+    }
+    let large = make(volume, dir, ENCRYPTED[1][1], FileType::Directory)?;
+    let target = make(volume, large, ENCRYPTED[5][2], FileType::Regular)?;
+    fill_up(volume, large, target)
+}
+
+const ENCRYPTED: [&[&str]; 6] = [
+    &["encrypted"],
+    &["encrypted", "a directory inside"],
+    &["encrypted", "a file, not empty"],
+    &["encrypted", "a short link inside"],
+    &["encrypted", "a longer link inside"],
+    &["encrypted", "a directory inside", "a file of many names"],
+];
+
+/// Flags that are set in a finished tree, since they forbid to make it: where, and which.
+pub fn marks(features: &Features) -> Vec<(&'static [&'static str], InodeFlags)> {
+    let mut marks: Vec<(&'static [&'static str], InodeFlags)> = Vec::new();
+    if features.ro_compat.contains(RoCompat::VERITY) {
+        marks.push((&["ahead"], InodeFlags::VERITY));
+    }
+    if features.incompat.contains(Incompat::ENCRYPT) {
+        marks.extend(ENCRYPTED.map(|path| (path, InodeFlags::ENCRYPT)));
+    }
+    marks
+}
+
+/// The bytes of an inode from its attributes on that say how it is encrypted: one attribute inside the
+/// inode, of the index that only encryption has, with a context of version 2.
+pub fn encryption_context() -> [u8; 96] {
+    let mut area = [0; 96];
+    area[..4].copy_from_slice(&0xEA02_0000_u32.to_le_bytes());
+    // Name length, index; then where the value is, behind the magic number, and its length.
+    area[4..6].copy_from_slice(&[1, 9]);
+    area[6] = 52;
+    area[12] = 40;
+    area[20] = b'c';
+    // AES-256-XTS, AES-256-CTS, names padded to 32 bytes; the key's name and the file's nonce behind it.
+    area[56..60].copy_from_slice(&[2, 1, 4, 3]);
+    area[64..].fill(0x5E);
+    area
 }

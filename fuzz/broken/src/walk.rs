@@ -5,6 +5,8 @@ use std::collections::{HashSet, VecDeque};
 
 /// Inodes that one walk visits.
 const INODES: usize = 700;
+/// Groups whose layout is looked at.
+const GROUPS: u32 = 40;
 /// Names that are read of one directory.
 const NAMES: usize = 2_000;
 
@@ -45,6 +47,9 @@ pub fn walk(volume: &Volume) -> Vec<Place> {
             }
             places.push(place);
         }
+    }
+    for group in 0..volume.group_count().min(GROUPS) {
+        let _ = volume.group_layout(group);
     }
     let inodes = volume.statfs().inodes.min(600) as u32;
     for ino in 0..inodes + 2 {
@@ -109,6 +114,7 @@ pub fn look_at(volume: &Volume, ino: Ino) {
     for at in [0, size / 2, size.saturating_sub(5_000)] {
         let _ = volume.read(ino, at, &mut buf);
     }
+    let _ = volume.file_runs(ino, &mut |_| ());
     let mut at = 0;
     for _ in 0..20 {
         let Ok(Some(data)) = volume.seek_data(ino, at) else {

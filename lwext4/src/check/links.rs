@@ -88,8 +88,15 @@ impl Checker<'_> {
                 let ino = group * self.geo.inodes_per_group + i + 1;
                 let reserved = ino < first && ino != Ino::ROOT.0;
                 let named = seen.has(Seen::USED) && !seen.has(Seen::ORPHAN);
-                if named && !reserved && !own.contains(&ino) {
+                if !named || reserved {
+                    continue;
+                }
+                if !own.contains(&ino) {
                     self.check_count(ino, seen);
+                } else if seen.references > 0 {
+                    // Also where the feature is off that would use it: e2fsck takes the name away.
+                    let text = "has a name, but the superblock has it as the file system's own";
+                    self.bad_inode(Kind::Superblock, Ino(ino), text);
                 }
             }
             if let Some(slot) = self.seen.get_mut(group as usize) {

@@ -3,7 +3,7 @@
 use super::map::Purpose;
 use super::problem::{Problem, ProblemKind as Kind};
 use super::state::{Checker, Seen};
-use crate::ondisk::features::{Compat, RoCompat};
+use crate::ondisk::features::{Compat, Incompat, RoCompat};
 use crate::ondisk::inode::owner_seed;
 use crate::ondisk::orphan_file::{slots, verify_block};
 use crate::types::{BlockNo, Ino};
@@ -43,6 +43,10 @@ impl Checker<'_> {
         self.flag(ino, Seen::ORPHAN);
         if raw.links_count() == 0 {
             self.report(problem("deleted while in use, and not finished with"));
+        } else if raw.dtime() != 0 && !self.geo.features.incompat.contains(Incompat::RECOVER) {
+            // Taken for a deletion time by whoever does not begin with the list.
+            let text = "cut short, and not finished with, nor are those behind it on the list";
+            self.report(problem(text));
         } else {
             // Whoever writes the image next cuts it off; it is sound until then.
             self.report(problem("cut short, and not finished with").note());

@@ -8,7 +8,7 @@ use crate::device::BlockDevice;
 use crate::error::{Error, Result};
 use crate::fs::Geometry;
 use crate::journal::overlay::RecoveredDevice;
-use crate::journal::recovery::recover;
+use crate::journal::recovery::{Recovery, recover};
 use crate::ondisk::features::{Compat, Incompat, RoCompat, Support, TABLE};
 use crate::ondisk::superblock::{
     FLAG_SIGNED_HASH, FLAG_UNSIGNED_HASH, MAGIC, OFFSET, SIZE, STATE_ERROR, Superblock,
@@ -107,7 +107,12 @@ pub(super) fn open(
         }
     };
     if geo.features.compat.contains(Compat::HAS_JOURNAL) && sb.journal_inum() != 0 {
-        match open_journal(&dev, &sb, &geo).and_then(|file| recover(&file)) {
+        let recovery = open_journal(&dev, &sb, &geo).and_then(|file| recover(&file));
+        if let Ok(errno @ ..=-1 | errno @ 1..) = recovery.as_ref().map(Recovery::errno) {
+            let text = format!("the journal records that the file system failed ({errno})");
+            problem(&mut summary, ProblemKind::Journal, text);
+        }
+        match recovery {
             Ok(recovery) if recovery.is_clean() || options.norecovery => {}
             Ok(recovery) if geo.features.incompat.contains(Incompat::RECOVER) => {
                 summary.replayed = recovery.transactions();
@@ -180,6 +185,10 @@ impl Checker<'_> {
             if incompat.contains(Incompat::RECOVER) {
                 self.bad_superblock("recovery is needed, but there is no journal");
             }
+        }
+        let desc_size = self.sb.desc_size_raw();
+        if desc_size != 0 && (!desc_size.is_power_of_two() || desc_size > 1024) {
+            self.bad_superblock("the size of group descriptors makes no sense");
         }
         if self.sb.uuid() == [0; 16] {
             self.bad_superblock("the UUID is all zeroes");

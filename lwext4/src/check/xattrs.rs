@@ -162,7 +162,13 @@ impl Checker<'_> {
             {
                 let cluster = u64::from(self.geo.block_size) << self.cluster_bits;
                 blocks += u64::from(size).div_ceil(cluster) << self.cluster_bits;
-                self.refer_to_value(ino, value);
+                let hash = self.refer_to_value(ino, value);
+                let hash = hash.map(|hash| xattr::value_hash(entry.name.suffix, hash));
+                // The hash of other names is signed or not, as the machine is that stored it.
+                let ascii = entry.name.suffix.is_ascii() && *stored != 0;
+                if ascii && hash.is_some_and(|hash| hash != *stored) {
+                    problems.push("an attribute's hash is wrong, or that of its value");
+                }
                 continue;
             }
             let inline = entry.name.index == index::SYSTEM && entry.name.suffix == b"data";
@@ -184,28 +190,30 @@ impl Checker<'_> {
         blocks
     }
 
-    /// An attribute's value is the content of inode `value`.
-    fn refer_to_value(&mut self, ino: Ino, value: Ino) {
+    /// An attribute's value is the content of inode `value`. Gives the value's hash, if it has one.
+    fn refer_to_value(&mut self, ino: Ino, value: Ino) -> Option<u32> {
         let known = self.geo.features.incompat.contains(Incompat::EA_INODE);
         let raw = if known && value.0 >= self.geo.first_ino {
             self.read_inode(value.0)
         } else {
             None
         };
-        let right = raw.is_some_and(|raw| {
+        let right = raw.filter(|raw| {
             raw.flags().contains(InodeFlags::EA_INODE)
                 && raw.file_type() == Some(FileType::Regular)
                 && raw.links_count() > 0
         });
-        if !right {
+        let Some(raw) = right else {
             let text = format!("an attribute's value is in inode {value}, which holds none");
             self.bad_inode(Kind::Xattr, ino, text);
-            return;
-        }
+            return None;
+        };
         if let Some(seen) = self.seen_mut(value.0) {
             seen.flags |= Seen::VALUE;
             seen.references = seen.references.saturating_add(1);
         }
+        // Lustre's inodes have no hash.
+        Some(raw.atime_raw()).filter(|&hash| hash != 0)
     }
 
     /// Compares how many inodes use each block with what the block says.

@@ -78,6 +78,11 @@ impl Recovery {
         self.sb.start() == 0
     }
 
+    /// What made a kernel give up the journal, as a negative error number; 0: nothing.
+    pub(crate) fn errno(&self) -> i32 {
+        self.sb.errno().cast_signed()
+    }
+
     /// Transactions in the log.
     pub(crate) fn transactions(&self) -> u32 {
         self.transactions
