@@ -1,6 +1,8 @@
 //! An open volume: what programs that embed the engine use.
 
 use crate::attr::*;
+#[cfg(doc)]
+use crate::error::Error;
 use crate::error::Result;
 use crate::file::WriteMode;
 use crate::fs::Fs;

@@ -25,7 +25,7 @@ pub enum IdMap {
     None,
     /// One user of the host is the image's root: what root has in the image looks like this user's,
     /// and what this user makes is root's. All other numbers are the same on both sides; so this is no
-    /// bijection, and `chown` to the user's own number is decided by [`Makers`](super::makers::Makers).
+    /// bijection, and `chown` to the user's own number is decided by `Makers`.
     Caller {
         /// The user.
         uid: u32,

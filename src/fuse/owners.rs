@@ -27,7 +27,7 @@ pub enum Checks {
     Kernel,
     /// Nobody needs to: only the image's root gets in.
     Nobody,
-    /// [`checks`](super::checks): the kernel does not know who is the image's root.
+    /// `checks`: the kernel does not know who is the image's root.
     Here,
 }
 

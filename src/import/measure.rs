@@ -145,7 +145,7 @@ impl Sum {
 /// to make it with.
 ///
 /// # Errors
-/// Those of [`format`] for options that make no sense.
+/// Those of [`format`](fn@format) for options that make no sense.
 pub fn fit(
     needs: &Needs,
     headroom: f64,

@@ -3,16 +3,16 @@
 //! Five processes:
 //!
 //! - the *front* is what the user started: it maps ids, passes signals on, and exits with the code;
-//! - the *keeper*, its child, has the user and mount namespace, and watches the command ([`keeper`]);
-//! - the *server*, a child of the keeper, serves the image in a sandbox ([`serving`]);
+//! - the *keeper*, its child, has the user and mount namespace, and watches the command (`keeper`);
+//! - the *server*, a child of the keeper, serves the image in a sandbox (`serving`);
 //! - *init*, a child of the keeper, is process 1 of the PID namespace: when it ends, so has everything
-//!   in it ([`init`]);
-//! - the *command*, a child of init ([`program`]).
+//!   in it (`init`);
+//! - the *command*, a child of init (`program`).
 //!
-//! [`order`] says what is wanted; [`ids`] finds and maps ids; [`namespace`] enters the namespaces;
-//! [`view`] arranges what the command sees of the file tree ([`dev`] its devices, [`placeholder`]
-//! places in the image to mount on); [`supervisor`] does in the image what the kernel forbids in user
-//! namespaces, by way of the [`door`]; [`stage`] keeps changes apart until the command has succeeded.
+//! `order` says what is wanted; `ids` finds and maps ids; `namespace` enters the namespaces;
+//! `view` arranges what the command sees of the file tree (`dev` its devices, `placeholder`
+//! places in the image to mount on); `supervisor` does in the image what the kernel forbids in user
+//! namespaces, by way of the `door`; `stage` keeps changes apart until the command has succeeded.
 
 mod dev;
 mod door;

@@ -2,8 +2,8 @@
 //! else: no file but those that are open, no network, no other program, no privilege.
 //!
 //! In two steps. [`give_up_privileges`] comes before the image is looked at, and before any thread is
-//! started: capabilities, the way to new ones, and the host's files ([`files`]). [`give_up_calls`]
-//! comes when everything is set up: all system calls but those of [`calls`], in all threads.
+//! started: capabilities, the way to new ones, and the host's files (`files`). [`give_up_calls`]
+//! comes when everything is set up: all system calls but those of `calls`, in all threads.
 //! What a kernel does not have is left out, and named.
 
 mod calls;

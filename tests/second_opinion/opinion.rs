@@ -8,7 +8,7 @@ use crate::support::command::{output, said, shell};
 use crate::support::image::{Features, Image, Maker, Spec};
 use crate::support::mount::{How, Mounted};
 use crate::support::requirements::{Need, can_run, skip};
-use crate::support::tree::{self, TREE};
+use crate::support::tree::{self, Nasty, TREE};
 
 fn image(name: &str, maker: Maker, block_size: u32) -> Option<(Image, Spec)> {
     let needs = [
@@ -44,7 +44,7 @@ pub fn reads_ours(name: &str, maker: Maker, block_size: u32) {
     let mounted = Mounted::new(How::Liveroot, &image);
     shell("mkdir -p \"$1/tree/files\"", [mounted.path()]);
     tree::untar(tree::small_tar(), &mounted.join(TREE).join("files"));
-    tree::nasty(&mounted.join(TREE).join("nasty"), &spec);
+    Nasty::of(&spec).build(&mounted.join(TREE).join("nasty"));
     mounted.umount();
     image.fsck();
 

@@ -1,7 +1,7 @@
 //! Filling a volume with whole trees: files come with all their attributes and data at once.
 //!
 //! One operation makes a file with its attributes, extended attributes, blocks and name in one
-//! transaction; data goes to the device behind the caller's back ([`queue`]), gathered with its
+//! transaction; data goes to the device behind the caller's back (`queue`), gathered with its
 //! neighbours: new files are placed one behind the other.
 
 mod create;

@@ -3,7 +3,7 @@
 //!
 //! It is split off before the daemon opens anything, and lives as long as the daemon. What it may do
 //! is settled by one message that the daemon sends before it looks at the image ([`Orders`]): after
-//! that it can be asked to do these things, and no others. [`serve`] is its side; [`Monitor`]
+//! that it can be asked to do these things, and no others. `serve` is its side; [`Monitor`]
 //! is the daemon's. Without a sandbox, a thread of the daemon does it.
 
 pub(crate) mod message;
