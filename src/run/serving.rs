@@ -2,11 +2,11 @@
 
 use super::door;
 use crate::failure::{Failure, Result};
-use crate::session::daemon::{Happening, Serving};
 use crate::session::image::Image;
 use crate::session::monitor::{Monitor, message};
 use crate::session::mounts::Device;
 use crate::session::options::Settings;
+use crate::session::serving::{Happening, Serving};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::OwnedFd;

@@ -2,15 +2,17 @@
 //!
 //! Mounting: [`options`] says what is wanted; [`image`] finds, opens and locks the bytes
 //! ([`partition`] looks into disks, [`sniff`] names what is not ext4, [`in_use`] asks who else has
-//! the file); [`who`] decides who is who; [`mountpoint`] checks the directory; [`attach`] makes the mount appear; [`daemon`]
-//! serves it, from the fork to the verdict, in a sandbox; its [`monitor`] does what needs more.
+//! the file); [`who`] decides who is who; [`mountpoint`] checks the directory; [`attach`] makes the
+//! mount appear; [`daemon`] starts the process and [`serving`] serves, to the verdict, in a sandbox; its
+//! [`monitor`] does what needs more.
 //!
 //! Unmounting: [`control`] is how `liveroot umount` finds the daemon and hears its verdict;
-//! [`aftermath`] is what can be said without it; [`detach`] takes the mount away; [`holders`] names the processes in the way; [`mounts`] reads the
-//! kernel's mount table.
+//! [`aftermath`] is what can be said without it; [`detach`] takes the mount away; [`holders`] names the
+//! processes in the way; [`mounts`] reads the kernel's mount table.
 
 pub mod aftermath;
 pub mod attach;
+pub mod background;
 pub mod control;
 pub mod daemon;
 pub mod detach;
@@ -23,6 +25,7 @@ pub mod mountpoint;
 pub mod mounts;
 pub mod options;
 pub mod partition;
+pub mod serving;
 pub mod sniff;
 pub mod stats;
 pub mod verdict;
