@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::inode::InodeData;
 use crate::journal::Handle;
 use crate::map::{clusters, is_metadata};
-use crate::ondisk::extent::{self, Entry, Extent, Node};
+use crate::ondisk::extent::{self, Extent, Node};
 use crate::types::{BlockNo, FileBlock};
 
 /// See [`crate::map::remove`].
@@ -98,7 +98,7 @@ fn drop_extent(h: &mut Handle<'_>, inode: &mut InodeData, path: &Path, at: usize
         let key = path.leaf.read(inode, |node| node.key(0));
         path.fix_keys(h, inode, path.above.len(), key);
     }
-    // Only a child that fits the root can make the tree lower.
+    // Only children that fit the root can make the tree lower.
     if entries <= extent::capacity(inode.block().len()) + 1 {
         lower(h, inode)?;
     }
@@ -127,28 +127,43 @@ fn drop_leaf(h: &mut Handle<'_>, inode: &mut InodeData, path: &Path) -> Result<(
     Ok(())
 }
 
-/// While the root has one child, and room for the child's entries, takes them over.
+/// While the root has room for all that its children hold, takes it over.
 pub(super) fn lower(h: &mut Handle<'_>, inode: &mut InodeData) -> Result<()> {
     let fs = h.fs();
+    let room = extent::capacity(inode.block().len());
     loop {
         let root = Node::new(inode.block());
-        if root.depth() == 0 || root.entries() != 1 {
+        if root.depth() == 0 || root.entries() == 0 {
             return Ok(());
         }
-        let path = Path::find(fs, inode, root.key(0))?;
-        let child = path.above.get(1).unwrap_or(&path.leaf);
-        let (depth, entries) = child.read(inode, |node| {
-            let entries: Vec<Entry> = (0..node.entries().min(8)).map(|i| node.entry(i)).collect();
-            (node.depth(), entries)
-        });
-        let Some(no) = child.block.as_ref().map(|block| block.no) else {
-            return Ok(());
-        };
-        if !extent::replace(inode.block_mut(), 0, 1, &entries) {
+        let keys: Vec<u32> = (0..root.entries()).map(|i| root.key(i)).collect();
+        let (mut below, mut entries, mut children) = (0, Vec::new(), Vec::new());
+        for &key in &keys {
+            let path = Path::find(fs, inode, key)?;
+            let child = path.above.get(1).unwrap_or(&path.leaf);
+            let Some(no) = child.block.as_ref().map(|block| block.no) else {
+                return Ok(());
+            };
+            let fits = child.read(inode, |node| {
+                below = node.depth();
+                let fits = entries.len() + node.entries() <= room;
+                if fits {
+                    entries.extend((0..node.entries()).map(|i| node.entry(i)));
+                }
+                fits
+            });
+            if !fits {
+                return Ok(());
+            }
+            children.push(no);
+        }
+        if !extent::replace(inode.block_mut(), 0, keys.len(), &entries) {
             return Ok(());
         }
-        extent::set_depth(inode.block_mut(), depth);
-        fs.alloc.free_blocks(h, no, 1, true)?;
-        inode.add_clusters(fs, -1);
+        extent::set_depth(inode.block_mut(), below);
+        for no in children {
+            fs.alloc.free_blocks(h, no, 1, true)?;
+            inode.add_clusters(fs, -1);
+        }
     }
 }

@@ -142,6 +142,20 @@ fn sequential_extents_fill_their_leaves() {
 }
 
 #[test]
+fn what_is_left_of_several_leaves_fits_the_root_again() {
+    let mut bench = Bench::with_extents(8192);
+    // Two leaves of 84.
+    fill_alternate(&mut bench, 0, 168);
+    assert_eq!(bench.depth(), 1);
+    // Two extents of each.
+    bench.remove(4, 332).unwrap();
+    assert_eq!(extents_of_root(&bench).len(), 4);
+    assert_eq!(bench.inode.data.read().sectors(1024), 8);
+    bench.check();
+    bench.finish();
+}
+
+#[test]
 fn a_tree_grows_to_three_levels_and_shrinks_again() {
     // The smallest journal: transactions are small too.
     let mut bench = Bench::new(65_536, &["-J", "size=1"]);
