@@ -34,6 +34,15 @@ def daemon_of(mountpoint):
     return None
 
 
+def runs(pid):
+    """Whether the process has not ended. Where init is slow to reap, what is left of it stays for a while."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 def peak_memory(pid):
     """The most memory a process ever had, in KiB."""
     try:
@@ -88,7 +97,7 @@ class Peer:
         self.note_peak()
         self.mounted = False
         self._umount()
-        while self.pid and pathlib.Path(f"/proc/{self.pid}").exists():
+        while self.pid and runs(self.pid):
             time.sleep(0.001)
 
     def note_peak(self):
