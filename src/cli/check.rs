@@ -1,6 +1,6 @@
 //! The arguments of `liveroot check`.
 
-use super::values::parse_size;
+use super::PlaceArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -21,12 +21,9 @@ pub struct Check {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-    /// The file system starts at this byte of the image (units K, M, G, T allowed).
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
-    pub offset: Option<u64>,
-    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
-    #[arg(long, value_name = "NUMBER")]
-    pub partition: Option<u32>,
+    /// Where the file system is.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Check what is under a journal that waits for its replay.
     #[arg(long)]
     pub norecovery: bool,

@@ -1,6 +1,6 @@
 //! The arguments of `liveroot info`.
 
-use super::values::parse_size;
+use super::PlaceArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -16,10 +16,7 @@ pub struct Info {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-    /// The file system starts at this byte of the image (units K, M, G, T allowed).
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
-    pub offset: Option<u64>,
-    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
-    #[arg(long, value_name = "NUMBER")]
-    pub partition: Option<u32>,
+    /// Where the file system is.
+    #[command(flatten)]
+    pub place: PlaceArgs,
 }

@@ -1,6 +1,6 @@
 //! The arguments of `liveroot mount`.
 
-use super::values::parse_size;
+use super::PlaceArgs;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -83,12 +83,9 @@ pub struct Mount {
     /// Let the daemon keep its privileges, and its way to other files, when it serves.
     #[arg(long)]
     pub no_sandbox: bool,
-    /// The file system starts at this byte of the image (units K, M, G, T allowed).
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
-    pub offset: Option<u64>,
-    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
-    #[arg(long, value_name = "NUMBER")]
-    pub partition: Option<u32>,
+    /// Where the file system is.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// How many threads serve requests. By default one a processor, at least 2, at most 8.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,

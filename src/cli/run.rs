@@ -1,5 +1,6 @@
 //! The arguments of `liveroot run`.
 
+use super::PlaceArgs;
 use super::values::parse_size;
 use clap::Args;
 use std::ffi::OsString;
@@ -88,12 +89,9 @@ pub struct Run {
     /// With --stage: if the command fails, start a shell that sees what it left.
     #[arg(long, requires = "stage")]
     pub keep_failed: bool,
-    /// The file system starts at this byte of the image (units K, M, G, T allowed).
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
-    pub offset: Option<u64>,
-    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
-    #[arg(long, value_name = "NUMBER")]
-    pub partition: Option<u32>,
+    /// Where the file system is.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Let the process that reads the image keep its privileges; see liveroot mount.
     #[arg(long)]
     pub no_sandbox: bool,

@@ -1,5 +1,6 @@
 //! The arguments of `liveroot trim`.
 
+use super::PlaceArgs;
 use super::values::parse_size;
 use clap::Args;
 use std::path::PathBuf;
@@ -18,10 +19,7 @@ pub struct Trim {
     /// Leave shorter runs of free space as they are (units K, M, G, T allowed).
     #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "0")]
     pub minimum: u64,
-    /// The file system starts at this byte of the image (units K, M, G, T allowed).
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, conflicts_with = "partition")]
-    pub offset: Option<u64>,
-    /// The file system is in this partition (MBR or GPT) of the image, counted from 1.
-    #[arg(long, value_name = "NUMBER")]
-    pub partition: Option<u32>,
+    /// Where the file system is.
+    #[command(flatten)]
+    pub place: PlaceArgs,
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Prints what is in an image.
 pub fn run(args: &cli::Info) -> Result<()> {
-    let place = Place::of(args.offset, args.partition);
+    let place = Place::from(&args.place);
     let image = image::open(&args.image, place, Access::Read)?;
     let report = Report::of(&image)?;
     let text = if args.json {

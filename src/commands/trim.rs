@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Write};
 
 /// Gives an image's free space back to the host.
 pub fn run(args: &cli::Trim) -> Result<()> {
-    let place = Place::of(args.offset, args.partition);
+    let place = Place::from(&args.place);
     let image = image::open(&args.image, place, Access::Write)?;
     image.lock(Access::Write)?;
     let explain = |error| image.explain(&error, Access::Write);

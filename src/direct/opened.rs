@@ -12,16 +12,6 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
 
-impl From<&PlaceArgs> for Place {
-    fn from(args: &PlaceArgs) -> Place {
-        match (args.offset, args.partition) {
-            (Some(offset), _) => Place::Offset(offset),
-            (None, Some(number)) => Place::Partition(number),
-            (None, None) => Place::Whole,
-        }
-    }
-}
-
 /// An image that is read. A journal that waits for its replay is replayed in memory.
 pub struct Reader {
     image: Image,

@@ -39,8 +39,7 @@ impl Order {
             image: &args.image,
             options: &args.options,
             read_only: args.read_only,
-            offset: args.offset,
-            partition: args.partition,
+            place: args.place,
         })?;
         if let Some(most) = args.autogrow {
             settings.engine.autogrow = Some(most.unwrap_or(u64::MAX));

@@ -1,6 +1,6 @@
 //! What a mount is to be like, from the flags and `-o` options of the command line.
 
-use crate::cli;
+use crate::cli::{self, PlaceArgs};
 use crate::failure::{Failure, Result};
 use crate::fuse::ids::Wanted;
 use lwext4::{Durability, FsyncMode, OpenOptions};
@@ -30,6 +30,12 @@ impl Place {
             (None, Some(number)) => Place::Partition(number),
             (None, None) => Place::Whole,
         }
+    }
+}
+
+impl From<&PlaceArgs> for Place {
+    fn from(args: &PlaceArgs) -> Place {
+        Place::of(args.offset, args.partition)
     }
 }
 
@@ -96,10 +102,8 @@ pub struct Shared<'a> {
     pub options: &'a [OsString],
     /// `--read-only`
     pub read_only: bool,
-    /// `--offset`, in bytes
-    pub offset: Option<u64>,
-    /// `--partition`, counted from 1
-    pub partition: Option<u32>,
+    /// `--offset` and `--partition`
+    pub place: PlaceArgs,
 }
 
 impl Settings {
@@ -117,8 +121,7 @@ impl Settings {
             image: &args.image,
             options: &args.options,
             read_only: args.read_only,
-            offset: args.offset,
-            partition: args.partition,
+            place: args.place,
         })?;
         settings.mountpoint.clone_from(&args.mountpoint);
         settings.foreground |= args.foreground;
@@ -166,11 +169,11 @@ impl Settings {
             }
         }
         settings.flags.read_only |= args.read_only;
-        if let Some(offset) = args.offset {
+        if let Some(offset) = args.place.offset {
             settings.place = Place::Offset(offset);
             places += 1;
         }
-        if let Some(number) = args.partition {
+        if let Some(number) = args.place.partition {
             settings.place = Place::Partition(number);
             places += 1;
         }

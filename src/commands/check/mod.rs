@@ -22,7 +22,7 @@ const MOST: usize = 10_000;
 
 /// Checks an image and prints what is wrong.
 pub fn run(args: &cli::Check) -> Result<()> {
-    let place = Place::of(args.offset, args.partition);
+    let place = Place::from(&args.place);
     let unchecked = |failure: Failure| failure.with_exit_code(EXIT_UNCHECKED);
     let image = image::open(&args.image, place, Access::Read).map_err(unchecked)?;
     image.lock(Access::Read).map_err(unchecked)?;
@@ -140,8 +140,8 @@ impl Report {
             comparison
         });
         // e2fsck reads an image from its first byte on.
-        let path = match (args.offset, args.partition) {
-            (None, None) => image.path.to_string_lossy().into_owned(),
+        let path = match Place::from(&args.place) {
+            Place::Whole => image.path.to_string_lossy().into_owned(),
             _ => format!("{}?offset={}", image.path.display(), image.start()),
         };
         let remedy = (problem_count > 0).then(|| match routine {
