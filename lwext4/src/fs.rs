@@ -293,6 +293,9 @@ impl Geometry {
     }
 }
 
+/// Writes of so many bytes begin to be flushed at once.
+const EARLY_FROM: usize = 256 * 1024;
+
 /// An open file system.
 pub(crate) struct Fs {
     pub geo: Geometry,
@@ -349,7 +352,13 @@ impl Fs {
     pub fn write_data(&self, at: u64, data: &[u8]) -> Result<()> {
         self.dev
             .write_at(data, at)
-            .map_err(|e| Error::io(format!("writing {} bytes at {at}", data.len()), e))
+            .map_err(|e| Error::io(format!("writing {} bytes at {at}", data.len()), e))?;
+        // A long write is most likely one of many, and the flush that ends them would find all their
+        // bytes waiting.
+        if data.len() >= EARLY_FROM && self.options.durability == Durability::Power {
+            self.dev.begin_flush(at, data.len() as u64);
+        }
+        Ok(())
     }
 
     pub fn flush(&self) -> Result<()> {

@@ -27,7 +27,7 @@ const OPEN_FILES: &[libc::c_long] = &[
     libc::SYS_ftruncate,
     libc::SYS_fsync,
     libc::SYS_fdatasync,
-    libc::SYS_sync_file_range,
+    libc::SYS_fadvise64,
     libc::SYS_fstat,
     libc::SYS_fstatfs,
     libc::SYS_fcntl,

@@ -17,7 +17,7 @@ fn many_small_files_keep_their_rate() {
     let work = Work::new();
     let image = work.path("image.ext4");
     let mut command = liveroot(["create", "--json", "--size"]);
-    command.arg(if full() { "6G" } else { "256M" });
+    command.arg(if full() { "26G" } else { "256M" });
     let inodes = (count + count / PER_DIRECTORY + 100).to_string();
     let mut child = command
         .args(["--inodes", &inodes, "--from", "-"])
@@ -35,7 +35,7 @@ fn many_small_files_keep_their_rate() {
                 seal(&mut dir);
                 out.extend(dir);
             }
-            let len = 1000 + n as usize % 2001;
+            let len = if full() { 19_000 } else { 1000 } + n as usize % 2001;
             let mut file = header(
                 &format!("d{:04}/file{n:07}", n / PER_DIRECTORY),
                 b'0',

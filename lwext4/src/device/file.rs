@@ -1,10 +1,11 @@
 //! An image in a file (or block device) of the host, or in a part of one.
 
 use super::BlockDevice;
-use rustix::fs::{FallocateFlags, FileType as RawFileType, fallocate, fstat};
+use rustix::fs::{Advice, FallocateFlags, FileType as RawFileType, fadvise, fallocate, fstat};
 use rustix::io::pwritev;
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -116,6 +117,17 @@ impl BlockDevice for FileDevice {
 
     fn flush(&self) -> io::Result<()> {
         self.file.sync_data()
+    }
+
+    fn begin_flush(&self, offset: u64, len: u64) {
+        if let (Ok(at), Some(len)) = (
+            self.position(offset, usize::try_from(len).unwrap_or(usize::MAX)),
+            NonZeroU64::new(len),
+        ) {
+            // Linux starts to write what is dirty in the range. (It also drops what is clean, of which
+            // there is none just behind a write.)
+            let _ = fadvise(&self.file, at, Some(len), Advice::DontNeed);
+        }
     }
 
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {

@@ -36,6 +36,12 @@ pub trait BlockDevice: Send + Sync {
     /// Returns when everything written before the call survives a power cut.
     fn flush(&self) -> io::Result<()>;
 
+    /// Tells that a flush of `len` bytes at `offset` will follow: the device may begin to bring them to
+    /// where they survive, and does not wait for that. What goes wrong shows at the flush.
+    fn begin_flush(&self, offset: u64, len: u64) {
+        let _ = (offset, len);
+    }
+
     /// Makes `len` bytes at `offset` read as zeroes, giving their space back to the host where that
     /// is possible.
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
@@ -88,6 +94,9 @@ impl<D: BlockDevice + ?Sized> BlockDevice for std::sync::Arc<D> {
     }
     fn flush(&self) -> io::Result<()> {
         (**self).flush()
+    }
+    fn begin_flush(&self, offset: u64, len: u64) {
+        (**self).begin_flush(offset, len);
     }
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         (**self).punch(offset, len)

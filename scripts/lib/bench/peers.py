@@ -54,6 +54,12 @@ def peak_memory(pid):
     return None
 
 
+def drop_caches():
+    run("sync")
+    with open("/proc/sys/vm/drop_caches", "w") as file:
+        file.write("3")
+
+
 class Peer:
     """A filesystem in an image of its own below `work`."""
 
@@ -108,6 +114,10 @@ class Peer:
         """Makes the kernel forget what it knows of the mounted files."""
         self.umount()
         self.mount()
+
+    def drop(self):
+        """Deletes the image."""
+        self.image.unlink(missing_ok=True)
 
     def _mount(self):
         raise NotImplementedError
@@ -189,9 +199,35 @@ class Floor(Peer):
 
     def cool(self):
         """Unmounting would lose the files; the kernel's caches can be dropped under it instead."""
-        run("sync")
-        with open("/proc/sys/vm/drop_caches", "w") as file:
-            file.write("3")
+        drop_caches()
 
 
-ALL = [Liveroot, Ignoring, Fuse2fs, Kernel, Floor]
+class Host(Peer):
+    """A plain directory of the host: what its disk takes by itself."""
+
+    name = "host"
+    is_fuse = False
+    groups = ("big",)
+
+    @classmethod
+    def missing(cls):
+        return None if os.geteuid() == 0 else "dropping the host's caches needs root"
+
+    def make(self, size="4G", inodes=None):
+        shutil.rmtree(self.mountpoint)
+        self.mountpoint.mkdir()
+
+    def umount(self):
+        self.mounted = False
+
+    def cool(self):
+        drop_caches()
+
+    def drop(self):
+        shutil.rmtree(self.mountpoint)
+
+    def _mount(self):
+        pass
+
+
+ALL = [Liveroot, Ignoring, Fuse2fs, Kernel, Floor, Host]

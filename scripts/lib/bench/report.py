@@ -16,6 +16,7 @@ class Results:
         self.times = {}  # step → peer → seconds of each run
         self.requests = {}  # step → peer → kind → count
         self.peaks = {}  # peer → KiB
+        self.trees = []  # rows of a table
         self.extras = []  # (what, value)
         self.skipped = {}  # peer → reason
 
@@ -88,6 +89,8 @@ def sections(results, peers):
     if results.times:
         yield "Times", times_table(results, peers)
         yield "Spread", spread_table(results, peers)
+    if results.trees:
+        yield "Whole trees", table(results.trees)
     if results.peaks:
         rows = [["the daemon's peak memory, over all of these", "MiB"]]
         rows += [[peer, f"{kib / 1024:.1f}"] for peer, kib in results.peaks.items()]
@@ -123,7 +126,8 @@ def markdown(results, peers, runs, tar, entries):
         "- **fuse2fs**: the FUSE server of e2fsprogs, image from mke2fs.",
         "- **kernel**: the kernel's ext4 over a loop device, image from mke2fs. Needs root.",
         "- **floor**: an in-memory filesystem that speaks FUSE as liveroot does (`bench/floor`): what is below it is "
-        "the cost of FUSE itself. It has no image, so its times hold no unmount.",
+        "the cost of FUSE itself. It has no image, so its times hold no unmount, and no disk.",
+        "- **host**: a plain directory on the disk where the images are: what the disk takes by itself.",
         "",
         "Steps that write end when the mount is gone and the daemon has exited: what was written is in the image. Steps "
         "that read start with an empty cache of the mount (a remount; for the floor, dropped caches); the image itself "

@@ -16,6 +16,8 @@ STEPS = {
     "packages": f"{PACKAGES:,} times as a package manager: write a file, fsync, rename over the old one; and unmount",
     "write": f"write {BIG_MIB} MiB (dd bs=1M conv=fsync), and unmount",
     "read": f"read {BIG_MIB} MiB (dd bs=1M), after a remount",
+    "write-mem": "write, as above, with the image in memory",
+    "read-mem": "read, as above, with the image in memory",
     "walk": "walk with stat (find -printf), after a remount",
     "readtree": "read the tree (tar -c through a pipe), after a remount",
     "rm": "rm -rf of the tree, and unmount",
@@ -25,7 +27,10 @@ GROUPS = {
     "small": ("small",),
     "packages": ("packages",),
     "big": ("write", "read"),
+    "big-mem": ("write-mem", "read-mem"),
 }
+# Groups whose images lie in the host's memory: what is left is the work of the filesystems. The floor always is there.
+IN_MEMORY = {"big-mem"}
 
 MAKE_SMALL = """
 import os, sys
@@ -104,8 +109,8 @@ def finish(peer):
         peer.umount()
 
 
-RUN = {name: globals()[f"step_{name}"] for name in STEPS}
-COLD = {"walk", "readtree", "read"}
+RUN = {name: globals()[f"step_{name.removesuffix('-mem')}"] for name in STEPS}
+COLD = {"walk", "readtree", "read", "read-mem"}
 
 
 def session(peer, group, tar, watch=None):
@@ -142,39 +147,49 @@ def warm(tar):
             pass
 
 
-def scaling(peer, what, mib=256):
-    """How much faster two at once are than one after the other: writing or reading files of `mib`."""
-    script = {
-        "write": f'dd if=/dev/zero of="$1/$2" bs=1M count={mib} conv=fsync 2>/dev/null',
-        "read": 'dd if="$1/$2" of=/dev/null bs=1M 2>/dev/null',
-    }[what]
+SCALING = {
+    "write": 'dd if=/dev/zero of="$1/$2" bs=1M count=256 conv=fsync 2>/dev/null',
+    "read": 'dd if="$1/$2" of=/dev/null bs=1M 2>/dev/null',
+    "direct write": 'dd if=/dev/zero of="$1/$2" bs=128K count=1024 oflag=direct conv=notrunc 2>/dev/null',
+    "direct read": 'dd if="$1/$2" of=/dev/null bs=128K count=1024 iflag=direct 2>/dev/null',
+}
+
+
+def scaling(peer, what):
+    """Writing or reading one file, then two at once.
+
+    Gives the factor in throughput, and how many cores the machine kept busy while it was one: a stream that keeps two
+    busy by itself cannot be faster with another one beside it. Direct reads and writes wait for each answer.
+    """
 
     def seconds(names):
         start = time.monotonic()
-        running = [subprocess.Popen(["sh", "-c", script, "sh", str(peer.mountpoint), name]) for name in names]
-        if any(process.wait() for process in running):
+        busy = busy_seconds()
+        running = [subprocess.Popen(["sh", "-c", SCALING[what], "sh", str(peer.mountpoint), name]) for name in names]
+        if any([process.wait() for process in running]):
             raise RuntimeError("dd failed")
-        return time.monotonic() - start
+        took = time.monotonic() - start
+        return took, (busy_seconds() - busy) / took
 
     peer.make()
     peer.mount()
     try:
-        if what == "write":
-            alone = seconds(["one"])
-            together = seconds(["two", "three"])
-        else:
+        if what != "write":
             for name in ("one", "two", "three"):
-                subprocess.run(
-                    ["dd", "if=/dev/zero", f"of={peer.mountpoint}/{name}", "bs=1M", f"count={mib}"],
-                    check=True,
-                    stderr=subprocess.DEVNULL,
-                )
+                shell('dd if=/dev/zero of="$1" bs=1M count=256 2>/dev/null', peer.mountpoint / name)
             peer.cool()
-            alone = seconds(["one"])
-            together = seconds(["two", "three"])
+        alone, cores = seconds(["one"])
+        together, _ = seconds(["two", "three"])
     finally:
         peer.umount()
-    return 2 * alone / together
+    return 2 * alone / together, cores
+
+
+def busy_seconds():
+    """What all cores have worked so far, in seconds."""
+    with open("/proc/stat") as file:
+        user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, file.readline().split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def million(peer):
