@@ -93,22 +93,6 @@ impl Face {
         }
     }
 
-    /// The attribute that one called `name` stands for, or itself.
-    pub(super) fn meant_xattr<'a>(&self, name: &'a [u8]) -> &'a [u8] {
-        match name.strip_prefix(rules::STAND_IN) {
-            Some(meant) if self.policy.trusted_stand_in && !rules::lists_xattr(meant, false) => {
-                meant
-            }
-            _ => name,
-        }
-    }
-
-    /// Whether a file is of a type that has attributes of users.
-    pub(super) fn takes_users_xattrs(&self, node: INodeNo) -> bool {
-        let attr = ino_from_kernel(node).map(|ino| self.volume.getattr(ino));
-        matches!(attr, Some(Ok(attr)) if matches!(attr.file_type, FileType::Regular | FileType::Directory))
-    }
-
     /// Counts a request, and gives the engine's number for the node that it is about.
     pub(super) fn node(&self, kind: Kind, node: INodeNo) -> Result<Ino, Error> {
         self.counters.count(kind);

@@ -23,6 +23,7 @@ mod requests;
 pub mod rules;
 mod side_door;
 pub mod translate;
+mod xattrs;
 
 pub use counters::{Counters, Kind};
 pub use face::{Face, Policy};

@@ -1,12 +1,11 @@
 //! Owners on their way between the image and the kernel.
 
-use super::acl;
 use super::caller::Caller;
 use super::face::Face;
 use super::ids::{IdMap, Kind};
 use super::makers::Made;
 use fuser::{FileAttr, Request};
-use lwext4::{Attr, Entry, Error, FileType, Ino, NewFile, SetAttr, SetXattrMode};
+use lwext4::{Attr, Entry, Error, FileType, Ino, NewFile, SetAttr};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -170,29 +169,5 @@ impl Face {
         shown.uid = self.owners.map.to_host(Kind::User, attr.uid);
         shown.gid = self.owners.map.to_host(Kind::Group, attr.gid);
         shown
-    }
-
-    /// An attribute's value as the kernel is to see it.
-    pub(super) fn xattr_to_host(&self, name: &[u8], mut value: Vec<u8>) -> Vec<u8> {
-        if acl::is_acl(name) {
-            acl::to_host(&self.owners.map, &mut value);
-        }
-        value
-    }
-
-    /// Stores an attribute, with the ids in it as the image knows them.
-    pub(super) fn store_xattr(
-        &self,
-        ino: Ino,
-        name: &[u8],
-        value: &[u8],
-        mode: SetXattrMode,
-    ) -> Result<(), Error> {
-        if !acl::is_acl(name) || self.owners.map == IdMap::None {
-            return self.volume.setxattr(ino, name, value, mode);
-        }
-        let mut value = value.to_vec();
-        acl::to_image(&self.owners.map, &mut value)?;
-        self.volume.setxattr(ino, name, &value, mode)
     }
 }

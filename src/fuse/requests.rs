@@ -8,6 +8,7 @@ use super::face::{Face, done, value, with_buffer, written};
 use super::owners::Checks;
 use super::translate::{device_from_kernel, errno, generation_to_kernel, ino_from_kernel};
 use super::translate::{no_such_file, time_from_setattr, time_or_now, type_to_kernel};
+use super::xattrs::for_xattr;
 use super::{Kind, ioctl, negotiate, rules};
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags,
@@ -458,63 +459,29 @@ impl Filesystem for Face {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let result = self.node(Kind::Setxattr, ino).and_then(|ino| {
-            let mode =
-                rules::setxattr_mode(flags).ok_or(Error::InvalidArgument("flags of setxattr"))?;
-            if name.as_bytes().starts_with(b"user.") {
-                self.may(ino, req, WRITE)?;
-            }
-            self.store_xattr(ino, name.as_bytes(), value, mode)?;
-            if name == "system.posix_acl_access" {
-                self.acl_changed(ino, self.caller(req))?;
-            }
-            Ok(())
-        });
+        let result = self
+            .node(Kind::Setxattr, ino)
+            .and_then(|ino| self.set_xattr(ino, req, name.as_bytes(), value, flags));
         done(reply, result);
     }
 
     fn getxattr(&self, req: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let is_users = name.as_bytes().starts_with(b"user.");
         let found = self
-            .node_for(req, Kind::Getxattr, ino, if is_users { READ } else { 0 })
-            .and_then(|ino| self.volume.getxattr(ino, self.meant_xattr(name.as_bytes())))
-            .map(|value| self.xattr_to_host(name.as_bytes(), value));
+            .node_for(req, Kind::Getxattr, ino, for_xattr(name, READ))
+            .and_then(|ino| self.xattr(ino, name.as_bytes()));
         value(reply, size, found);
     }
 
     fn listxattr(&self, req: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        let names = self
+        let list = self
             .node(Kind::Listxattr, ino)
-            .and_then(|ino| self.volume.listxattr(ino));
-        let list = names.map(|names| {
-            let mut list = Vec::new();
-            for name in &names {
-                let is_trusted = !rules::lists_xattr(name, false);
-                if is_trusted && self.policy.trusted_stand_in {
-                    if !self.takes_users_xattrs(ino) {
-                        continue;
-                    }
-                    list.extend_from_slice(rules::STAND_IN);
-                } else if is_trusted && req.uid() != 0 {
-                    continue;
-                }
-                list.extend_from_slice(name);
-                list.push(0);
-            }
-            list
-        });
+            .and_then(|ino| self.xattr_list(ino, req));
         value(reply, size, list);
     }
 
     fn removexattr(&self, req: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let is_users = name.as_bytes().starts_with(b"user.");
         let result = self
-            .node_for(
-                req,
-                Kind::Removexattr,
-                ino,
-                if is_users { WRITE } else { 0 },
-            )
+            .node_for(req, Kind::Removexattr, ino, for_xattr(name, WRITE))
             .and_then(|ino| self.volume.removexattr(ino, name.as_bytes()));
         done(reply, result);
     }
