@@ -46,6 +46,9 @@ pub struct Policy {
     /// Be asked at every open, so that immutable and append-only files refuse to be opened. Else
     /// the kernel opens by itself, and such files refuse what is written to them.
     pub asks_open: bool,
+    /// Tell the kernel that there is no fsync: it then brings what it has cached, as before, and asks no
+    /// more.
+    pub no_fsync: bool,
     /// Show `trusted.` attributes of regular files and directories behind
     /// [`rules::STAND_IN`](super::rules::STAND_IN), and others not at all: an overlay in a user namespace
     /// fails to copy files that have any.
@@ -258,6 +261,14 @@ impl Face {
         }
         self.losses.stored(ino, offset, data.len());
         Ok(done)
+    }
+
+    /// Answers a request to sync. The kernel takes ENOSYS as "done, and no need to ask" from then on.
+    pub(super) fn sync(&self, ino: Result<Ino, Error>, data_only: bool, reply: ReplyEmpty) {
+        match ino.and_then(|ino| self.volume.sync_inode(ino, data_only)) {
+            Ok(()) if self.policy.no_fsync => reply.error(Errno::ENOSYS),
+            result => done(reply, result),
+        }
     }
 
     /// Copies a range, or a first part of it: callers ask again for the rest.

@@ -365,10 +365,8 @@ impl Filesystem for Face {
         datasync: bool,
         reply: ReplyEmpty,
     ) {
-        let result = self
-            .node(Kind::Fsync, ino)
-            .and_then(|ino| self.volume.sync_inode(ino, datasync));
-        done(reply, result);
+        let ino = self.node(Kind::Fsync, ino);
+        self.sync(ino, datasync, reply);
     }
 
     fn fsyncdir(
@@ -379,10 +377,8 @@ impl Filesystem for Face {
         datasync: bool,
         reply: ReplyEmpty,
     ) {
-        let result = self
-            .node(Kind::Fsyncdir, ino)
-            .and_then(|ino| self.volume.sync_inode(ino, datasync));
-        done(reply, result);
+        let ino = self.node(Kind::Fsyncdir, ino);
+        self.sync(ino, datasync, reply);
     }
 
     fn readdir(

@@ -16,8 +16,8 @@ use crate::fuse::{Checks, Counters, Face, Losses, Owners, Policy, SideDoor};
 use crate::sandbox::{self, Missing};
 use crate::sys::{self, Access};
 use fuser::{Config, Session, SessionACL};
-use lwext4::Volume;
 use lwext4::ondisk::features::RoCompat;
+use lwext4::{FsyncMode, Volume};
 use rustix::process::{getegid, geteuid};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -205,6 +205,7 @@ impl Serving {
             access_times: settings.flags.access_times,
             // Only who is asked can refuse to open a verity file for writing.
             asks_open: settings.asks_open || has_verity(&volume),
+            no_fsync: settings.engine.fsync == FsyncMode::Ignore,
             trusted_stand_in: settings.trusted_stand_in,
         };
         let face = Face::new(

@@ -1,6 +1,7 @@
 //! Sessions from beginning to end, in every form that leads to one.
 
 use std::fs;
+use std::io::Write as _;
 
 use crate::bench::{Bench, e2fsck, eventually, is_clean, mount_works};
 use crate::support::command::shell;
@@ -130,4 +131,36 @@ fn statistics_count_requests() {
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["requests"]["mknod"], 1);
     assert!(json["peak_rss_kib"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn with_fsync_ignored_the_kernel_stops_asking() {
+    if !mount_works("with_fsync_ignored_the_kernel_stops_asking") {
+        return;
+    }
+    let bench = Bench::with_image();
+    bench.ok(&[
+        "mount",
+        "image.ext4",
+        "mnt",
+        "--stats",
+        "stats.json",
+        "-o",
+        "fsync=ignore",
+    ]);
+    for number in 0..5 {
+        let mut file = fs::File::create(bench.path(&format!("mnt/{number}"))).unwrap();
+        file.write_all(b"content").unwrap();
+        file.sync_all().unwrap();
+        fs::File::open(bench.path("mnt"))
+            .unwrap()
+            .sync_all()
+            .unwrap();
+    }
+    bench.ok(&["umount", "mnt"]);
+    let text = fs::read_to_string(bench.path("stats.json")).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(stats["requests"]["fsync"], 1, "{text}");
+    assert_eq!(stats["requests"]["fsyncdir"], 1, "{text}");
+    assert_eq!(bench.ok(&["cat", "image.ext4:/4"]), "content");
 }
