@@ -45,6 +45,6 @@ pub use format::{Erase, FeatureEdits, FormatOptions, FormatReport, JournalSize, 
 pub use layout::{FileRun, GroupLayout};
 pub use options::{Durability, FsyncMode, OpenOptions};
 pub use resize::{minimum_size, shrink};
-pub use stage::Stage;
+pub use stage::{Ready, Stage};
 pub use types::*;
 pub use volume::Volume;

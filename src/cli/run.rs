@@ -26,6 +26,8 @@ With --stage:
   A failed command leaves the image as it was, byte for byte. A successful one's changes are one
   transaction of the image's journal, or several if it is too small. New devices look like empty
   files until then. Refused: changing a file of the image by only some of its several names.
+  While the command works, renaming a directory of the image fails with EXDEV (mv copies), and
+  for ordinary users so does chattr +i, with EPERM.
 
 Exit codes:
   that of the command; 128+N if signal N ended it

@@ -1,7 +1,7 @@
 //! A directory of the host as a stream of changes, in the order of its names.
 
 use super::entry::{Attrs, Change, Data, Entry, Kind, Source};
-use super::pool::{BUFFER, Pool};
+use super::pool::Pool;
 use super::progress::Warnings;
 use crate::failure::{Failure, Result};
 use lwext4::Timestamp;
@@ -83,6 +83,33 @@ impl Directory {
     pub fn with_all_times(mut self) -> Directory {
         self.all_times = true;
         self
+    }
+
+    /// Reads the next data of the regular file that [`Source::next`] gave last into `buffer`: where it
+    /// is in the file, and how much; `None` at its end.
+    ///
+    /// # Errors
+    /// It cannot be read, or has become shorter.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<Option<(u64, usize)>> {
+        let Some(reading) = &mut self.open else {
+            return Ok(None);
+        };
+        let failed = |path: &Path, error: io::Error| Failure::of(path, error);
+        if !reading.find_data().map_err(|e| failed(&reading.path, e))? {
+            self.open = None;
+            return Ok(None);
+        }
+        let at = reading.at;
+        let len = (reading.data_end - at).min(buffer.len() as u64) as usize;
+        let read = reading.file.read_exact_at(&mut buffer[..len], at);
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Failure::of(&reading.path, "became shorter as it was read")
+            }
+            _ => failed(&reading.path, error),
+        })?;
+        reading.at += len as u64;
+        Ok(Some((at, len)))
     }
 
     fn full(&self, path: &[u8]) -> PathBuf {
@@ -266,25 +293,13 @@ impl Source for Directory {
     }
 
     fn data(&mut self) -> Result<Option<Data>> {
-        let Some(reading) = &mut self.open else {
-            return Ok(None);
-        };
-        let failed = |path: &Path, error: io::Error| Failure::of(path, error);
-        if !reading.find_data().map_err(|e| failed(&reading.path, e))? {
-            self.open = None;
+        if self.open.is_none() {
             return Ok(None);
         }
-        let at = reading.at;
-        let len = (reading.data_end - at).min(BUFFER as u64) as usize;
         let mut buffer = self.pool.take();
-        let read = reading.file.read_exact_at(&mut buffer[..len], at);
-        read.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                Failure::of(&reading.path, "became shorter as it was read")
-            }
-            _ => failed(&reading.path, error),
-        })?;
-        reading.at += len as u64;
+        let Some((at, len)) = self.read(&mut buffer)? else {
+            return Ok(None);
+        };
         self.position += len as u64;
         let bytes = self.pool.freeze(buffer, len);
         Ok(Some(Data { at, bytes }))

@@ -2,10 +2,12 @@
 //!
 //! - a [`Source`](entry::Source) is a stream of changes with data: [`tar`], [`directory`], [`oci`]; [`owners`] changes
 //!   whose it is;
-//! - [`input`] reads an archive ahead and decompresses it ([`codec`]) in a thread of its own;
+//! - [`input`] reads an archive ahead and decompresses it ([`codec`]) in a thread of its own; so does [`ahead`] with a
+//!   directory;
 //! - [`apply`] makes files of it through the engine's bulk operations, whose threads write the data.
 
 pub mod acl;
+pub mod ahead;
 pub mod apply;
 pub mod clock;
 pub mod codec;

@@ -1,5 +1,6 @@
 //! Opening what the command line names as a source: it tells itself what it is.
 
+use super::ahead::Ahead;
 use super::directory::Directory;
 use super::entry::Source;
 use super::input::Input;
@@ -113,13 +114,13 @@ fn directory(path: &Path, fill: &Fill, purpose: For) -> Result<Opened> {
     }
     let warnings = Warnings::default();
     let tree = Directory::new(path, fill.skip_unreadable, warnings.clone());
-    let tree = if purpose == For::Measuring {
-        tree.glance()
-    } else {
-        tree
+    let source: Box<dyn Source> = match purpose {
+        For::Measuring => Box::new(tree.glance()),
+        For::Applying(false) => Box::new(tree),
+        For::Applying(true) => Box::new(Ahead::new(tree)?),
     };
     Ok(Opened {
-        source: Box::new(tree),
+        source,
         total: None,
         layers: false,
         warnings,

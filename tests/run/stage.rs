@@ -140,6 +140,53 @@ fn what_fails_leaves_the_image_as_it_was() {
 }
 
 #[test]
+fn many_files_and_large_ones_come_out_of_every_scratch_directory() {
+    if !can_work(
+        "many_files_and_large_ones_come_out_of_every_scratch_directory",
+        &[],
+    ) {
+        return;
+    }
+    for who in [Who::Root, Who::User] {
+        let desk = Desk::of(who);
+        // Files of all lengths around those of blocks and buffers, one with holes, some with two names.
+        let fill = "cd \"$1\"; i=0; while [ $i -lt 700 ]; do
+                head -c $((i * i % 20011)) /dev/zero | tr \"\\0\" $((i % 10)) > f$i; i=$((i + 1)); done
+            for n in 262143 262144 262145 3000001; do seq 1000000 | head -c $n > large$n; done
+            truncate -s 5M holes; printf end | dd of=holes bs=1 seek=4000000 conv=notrunc status=none
+            ln f10 g10; mkdir d; ln large262145 d/l";
+        fs::write(desk.path("fill.sh"), fill).expect("files can be made");
+        desk.run("mkdir disk plain; sh fill.sh plain");
+        for (image, options) in [
+            ("memory.ext4", ""),
+            ("disk.ext4", "--scratch disk"),
+            ("offset.ext4", "--offset 1M"),
+        ] {
+            let path = desk.image(image, 64);
+            if options.starts_with("--offset") {
+                shell(
+                    "mv \"$1\" \"$1.at0\"; truncate -s 1M \"$1\"; cat \"$1.at0\" >> \"$1\"; chmod 666 \"$1\"",
+                    [path.as_path()],
+                );
+            }
+            desk.run(&format!(
+                "./liveroot run --stage {options} {image} -- sh -c 'sh fill.sh $LIVEROOT'
+                ./liveroot run --read-only {at} {image} -- sh -c 'diff -r -x lost+found plain $LIVEROOT
+                    cd $LIVEROOT; test f10 -ef g10; test large262145 -ef d/l; test $(du -k holes | cut -f 1) -lt 100'",
+                at = if options.starts_with("--offset") { options } else { "" },
+            ));
+            let left = fs::read_dir(desk.path("disk"))
+                .expect("it is there")
+                .count();
+            assert_eq!(left, 0, "in the scratch directory, {image}");
+        }
+        assert_clean(&desk.path("memory.ext4"));
+        assert_clean(&desk.path("disk.ext4"));
+        desk.assert_nothing_left();
+    }
+}
+
+#[test]
 fn a_shell_sees_what_a_failed_command_left() {
     if !can_work("a_shell_sees_what_a_failed_command_left", &[]) {
         return;

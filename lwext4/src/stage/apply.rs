@@ -16,7 +16,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// Whole blocks in ascending order, with their places.
-type Blocks = Vec<(BlockNo, Arc<Vec<u8>>)>;
+pub(super) type Blocks = Vec<(BlockNo, Arc<Vec<u8>>)>;
 
 /// What a closed stage changed in blocks that the state before uses and the new one does too. Free
 /// blocks were written already; what the new state has freed need not be written.

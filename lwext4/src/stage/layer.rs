@@ -6,7 +6,7 @@ use crate::fs::Fs;
 use crate::types::{BlockNo, GroupNo};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -213,6 +213,25 @@ impl BlockDevice for Layer {
                 self.base.dev.write_at(bytes, range.start)
             }
         })
+    }
+
+    fn write_vectored_at(&self, bufs: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        let len: u64 = bufs.iter().map(|buf| buf.len() as u64).sum();
+        let mut is_free = len > 0;
+        self.pieces(offset..offset + len, |_, in_use| {
+            is_free &= !in_use;
+            Ok(())
+        })?;
+        if is_free {
+            self.note_written(&(offset..offset + len));
+            return self.base.dev.write_vectored_at(bufs, offset);
+        }
+        let mut at = offset;
+        for buf in bufs {
+            self.write_at(buf, at)?;
+            at += buf.len() as u64;
+        }
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {

@@ -39,6 +39,38 @@ pub struct Stage {
     claim: Option<Claim>,
 }
 
+/// A stage that ended and fits one transaction: [`Ready::commit`] makes it the image's state; dropped,
+/// it leaves the image as it was.
+pub struct Ready {
+    device: Arc<dyn BlockDevice>,
+    layer: Arc<Layer>,
+    /// `None` once they are being written.
+    changes: Option<apply::Blocks>,
+    claim: Option<Claim>,
+}
+
+impl Ready {
+    /// The second half of [`Stage::commit`].
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the image has the old state or the new one, which whoever opens it next finds out.
+    pub fn commit(mut self) -> Result<()> {
+        apply::apply(&self.device, &self.changes.take().unwrap_or_default())?;
+        match &mut self.claim {
+            Some(claim) => claim.release(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        if self.changes.is_some() {
+            self.layer.forget_written();
+        }
+    }
+}
+
 /// Whether a crash left something to finish with: transactions, or orphans.
 fn needs_recovery(device: &dyn BlockDevice) -> Result<bool> {
     let (sb, geo) = read_superblock(device)?;
@@ -92,22 +124,31 @@ impl Stage {
     /// # Errors
     /// [`Error::TooLargeAtOnce`]: nothing has changed. [`Error::Io`]: the image has the old state or
     /// the new one, which whoever opens it next finds out.
-    pub fn commit(mut self) -> Result<()> {
-        let Some(volume) = self.volume.take() else {
-            return Ok(());
+    pub fn commit(self) -> Result<()> {
+        self.ready()?.commit()
+    }
+
+    /// The first half of [`Self::commit`]: it finds out whether everything fits one transaction, and
+    /// changes nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::TooLargeAtOnce`], and whatever else keeps the changes out of the image, which has not
+    /// changed.
+    pub fn ready(mut self) -> Result<Ready> {
+        let closed = match self.volume.take() {
+            Some(volume) => volume.close(),
+            None => Ok(()),
         };
-        let applied = volume
-            .close()
+        let changes = closed
             .and_then(|()| apply::changes(&self.layer))
             .and_then(|changes| apply::fits(&self.device, &changes).map(|()| changes));
-        match applied {
-            Ok(changes) => {
-                apply::apply(&self.device, &changes)?;
-                match &mut self.claim {
-                    Some(claim) => claim.release(),
-                    None => Ok(()),
-                }
-            }
+        match changes {
+            Ok(changes) => Ok(Ready {
+                device: self.device.clone(),
+                layer: self.layer.clone(),
+                changes: Some(changes),
+                claim: self.claim.take(),
+            }),
             Err(error) => {
                 self.layer.forget_written();
                 Err(self.why(error))

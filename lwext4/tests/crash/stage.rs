@@ -193,6 +193,10 @@ fn a_stage_that_is_dropped_leaves_every_byte() {
         let stage = Stage::open(recorder.clone(), OpenOptions::default()).unwrap();
         tree(&stage, "copied", 10).unwrap();
         drop(stage);
+        // Also one that only had to be committed.
+        let stage = Stage::open(recorder.clone(), OpenOptions::default()).unwrap();
+        tree(&stage, "copied", 20).unwrap();
+        drop(stage.ready().unwrap());
         let after = show(&bytes_of(&recorder));
         assert!(same(&after, &show(&start)), "{}", family.name);
         // Only what was free has been written.

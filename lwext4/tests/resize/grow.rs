@@ -2,6 +2,7 @@
 
 use crate::full;
 use crate::image::{Image, KINDS, available, fill, new_file, read_all, tool};
+use bytes::Bytes;
 use lwext4::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -163,6 +164,136 @@ fn a_full_volume_grows_by_itself_up_to_its_limit() {
     image.fsck("grown by itself");
     assert!(image.size() <= 300 * MIB && image.fs_size() > 250 * MIB);
     assert!(before == image.read());
+}
+
+/// A file of a [`Bulk`].
+fn node() -> Node {
+    let time = Timestamp {
+        secs: 1_000_000_000,
+        nanos: 5,
+    };
+    Node {
+        file_type: FileType::Regular,
+        perm: 0o644,
+        uid: 1,
+        gid: 2,
+        device: (0, 0),
+        atime: time,
+        mtime: time,
+        ctime: time,
+        crtime: time,
+        target: Vec::new(),
+        xattrs: Vec::new(),
+    }
+}
+
+/// Makes a file of two pieces of a mebibyte each; what the second found no space for is `Err`.
+fn put(bulk: &mut Bulk<'_>, name: &str, piece: &Bytes) -> Result<()> {
+    let content = |at| Content {
+        at,
+        pieces: std::slice::from_ref(piece),
+        size: 2 * MIB,
+    };
+    let touch = ParentTimes::Touch;
+    let ino = bulk.create(Ino::ROOT, name.as_bytes(), &node(), touch, content(0))?;
+    bulk.append(ino, content(MIB))?;
+    bulk.complete(ino, 2 * MIB)
+}
+
+#[test]
+fn a_bulk_has_a_full_volume_grow() {
+    if !available() {
+        return;
+    }
+    for writers in [0, 2] {
+        let image = Image::new(&KINDS[0], 16 * MIB);
+        let volume = image.open_with(OpenOptions {
+            autogrow: Some(300 * MIB),
+            ..OpenOptions::default()
+        });
+        let options = BulkOptions {
+            writers,
+            steady: writers == 0,
+        };
+        let mut bulk = volume.bulk(options).unwrap();
+        // More inodes than there are, then more blocks.
+        for i in 0..9000 {
+            let name = format!("empty{i}");
+            let touch = ParentTimes::Touch;
+            bulk.create(Ino::ROOT, name.as_bytes(), &node(), touch, Content::EMPTY)
+                .unwrap();
+        }
+        for i in 0..100u8 {
+            let piece = Bytes::from(vec![i; MIB as usize]);
+            put(&mut bulk, &format!("large{i}"), &piece).unwrap();
+        }
+        // The limit holds.
+        let piece = Bytes::from(vec![0xAA; MIB as usize]);
+        let full = (0..60).find_map(|i| put(&mut bulk, &format!("more{i}"), &piece).err());
+        assert!(matches!(full, Some(Error::NoSpace)), "{full:?}");
+        bulk.finish().unwrap();
+        assert!(volume.superblock().blocks_count() <= 300 * MIB / 4096);
+        let before = read_all(&volume);
+        volume.close().unwrap();
+        image.fsck("grown by a bulk");
+        assert!(image.size() <= 300 * MIB && image.fs_size() > 250 * MIB);
+        assert!(before == image.read());
+        let volume = image.open();
+        for i in 0..100u8 {
+            let ino = volume.lookup(Ino::ROOT, format!("large{i}").as_bytes());
+            let attr = ino.unwrap().attr;
+            assert_eq!(attr.size, 2 * MIB);
+            let mut found = vec![0; 2 * MIB as usize];
+            volume.read(attr.ino, 0, &mut found).unwrap();
+            assert!(found.iter().all(|&byte| byte == i), "large{i}");
+        }
+        volume.close().unwrap();
+    }
+}
+
+#[test]
+fn a_stage_that_is_full_does_not_grow_and_changes_nothing() {
+    if !available() {
+        return;
+    }
+    let image = Image::new(&KINDS[0], 16 * MIB);
+    let volume = image.open();
+    fill(&volume, "a", 20, 10_000);
+    volume.close().unwrap();
+    let before = image.read();
+    let options = OpenOptions {
+        autogrow: Some(300 * MIB),
+        ..OpenOptions::default()
+    };
+    let stage = Stage::open(image.device(), options.clone()).unwrap();
+    let mut bulk = stage.bulk(BulkOptions {
+        writers: 2,
+        steady: false,
+    });
+    let bulk_ref = bulk.as_mut().unwrap();
+    let piece = Bytes::from(vec![7; MIB as usize]);
+    let full = (0..20).find_map(|i| put(bulk_ref, &format!("large{i}"), &piece).err());
+    assert!(matches!(full, Some(Error::NoSpace)), "{full:?}");
+    drop(bulk);
+    assert!(matches!(stage.why(Error::NoSpace), Error::NoSpace));
+    drop(stage);
+    image.fsck("after a stage that was full");
+    assert_eq!(image.size(), 16 * MIB);
+    assert!(before == image.read());
+    // What fits is done, with the option, too.
+    let stage = Stage::open(image.device(), options).unwrap();
+    let mut bulk = stage
+        .bulk(BulkOptions {
+            writers: 2,
+            steady: false,
+        })
+        .unwrap();
+    put(&mut bulk, "large", &piece).unwrap();
+    bulk.finish().unwrap();
+    stage.commit().unwrap();
+    image.fsck("after a stage with room");
+    assert_eq!(image.size(), 16 * MIB);
+    assert_eq!(image.read().len(), before.len() + 1);
 }
 
 #[test]

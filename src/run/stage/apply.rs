@@ -1,6 +1,8 @@
 //! What a command has changed becomes the state of the image.
 
+use super::eager::Eager;
 use super::links;
+use super::scratch::Scratch;
 use super::upper::Upper;
 use crate::failure::{Failure, Result};
 use crate::import::apply::{Applier, ApplyOptions};
@@ -9,16 +11,20 @@ use crate::session::image::Image;
 use crate::sys::Access;
 use lwext4::{BulkOptions, Error, OpenOptions, Stage, Timestamp, Volume};
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 
 /// Threads that write, beside the one that reads.
 const WRITERS: usize = 2;
 
-/// Applies what is in the upper directory `upper` to `image`: as one transaction of its journal, or,
-/// where that is too small, as a chain of them.
+/// Applies what is in the upper directory of `scratch` to `image`: as one transaction of its journal, or,
+/// where that is too small, as a chain of them. The scratch directory is empty afterwards.
 ///
 /// # Errors
 /// Something cannot be applied. The image is as it was, unless the message says otherwise.
-pub fn apply(image: &Image, engine: &OpenOptions, upper: &Path) -> Result<()> {
+pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<()> {
+    let device = Arc::new(Eager::of(image));
+    let upper = &scratch.upper();
     let engine = OpenOptions {
         read_only: false,
         device_name: image.path.to_string_lossy().into_owned(),
@@ -31,10 +37,10 @@ pub fn apply(image: &Image, engine: &OpenOptions, upper: &Path) -> Result<()> {
             _ => failure,
         }
     };
-    let stage = Stage::open(image.device.clone(), engine.clone()).map_err(refused)?;
+    let stage = Stage::open(device.clone(), engine.clone()).map_err(refused)?;
     links::check(&stage, upper, &image.given)?;
-    let done = match fill(&stage, upper, image) {
-        Ok(()) => stage.commit(),
+    let ready = match fill(&stage, upper, image) {
+        Ok(()) => stage.ready(),
         Err(failure) => match stage.why(Error::NotFound) {
             Error::NotFound => return Err(failure),
             why => {
@@ -44,16 +50,22 @@ pub fn apply(image: &Image, engine: &OpenOptions, upper: &Path) -> Result<()> {
             }
         },
     };
-    match done {
-        Err(Error::TooLargeAtOnce { .. }) => in_parts(image, engine, upper),
-        done => done.map_err(refused),
+    match ready {
+        // Nobody needs the scratch directory any more; the disk needs no processor.
+        Ok(ready) => thread::scope(|scope| {
+            scope.spawn(|| scratch.discard());
+            ready.commit()
+        })
+        .map_err(refused),
+        Err(Error::TooLargeAtOnce { .. }) => in_parts(image, device, engine, upper),
+        Err(error) => Err(refused(error)),
     }
 }
 
 /// As a chain of transactions: after a crash the image is sound, but may have only some of the changes.
-fn in_parts(image: &Image, engine: OpenOptions, upper: &Path) -> Result<()> {
+fn in_parts(image: &Image, device: Arc<Eager>, engine: OpenOptions, upper: &Path) -> Result<()> {
     let explain = |error: Error| image.explain(&error, Access::Write);
-    let volume = Volume::open(image.device.clone(), engine).map_err(explain)?;
+    let volume = Volume::open(device, engine).map_err(explain)?;
     let filled = fill(&volume, upper, image);
     let closed = volume.close();
     filled.map_err(|failure| failure.remedy("only a part of the changes is in the image"))?;
@@ -75,7 +87,7 @@ fn fill(volume: &Volume, upper: &Path, image: &Image) -> Result<()> {
     let progress = Progress::new(Style::Silent, &image.given, None);
     let mut applier = Applier::new(volume, bulk, &image.given, b"", options, &progress)?;
     let warnings = Warnings::default();
-    let mut source = Upper::new(upper, volume, warnings.clone());
+    let mut source = Upper::new(upper, volume, warnings.clone())?;
     let applied = applier.apply_changes(&mut source, &warnings);
     let finished = applier.finish();
     progress.end(applied.and(finished).map(|totals| (totals, String::new())))?;

@@ -7,6 +7,7 @@
 //! apart; [`keep_failed`] lets the user look at what a failed command left; [`nodes`] stands in for what the kernel does not let the command make there.
 
 mod apply;
+mod eager;
 pub mod keep_failed;
 mod links;
 pub mod nodes;
@@ -113,6 +114,6 @@ impl Staged {
     /// # Errors
     /// They cannot be made. The message says what of them is in the image.
     pub fn apply(&self) -> Result<()> {
-        apply::apply(&self.image, &self.engine, &self.scratch.upper())
+        apply::apply(&self.image, &self.engine, &self.scratch)
     }
 }

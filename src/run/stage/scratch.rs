@@ -127,14 +127,8 @@ impl Scratch {
         self.directory.path().join("upper")
     }
 
-    /// What the overlay needs for itself.
-    pub fn work(&self) -> PathBuf {
-        self.directory.path().join("work")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
+    /// Gives back what the changes take. What is not there any more need not be given back again.
+    pub fn discard(&self) {
         let path = self.directory.path();
         if self.in_memory {
             let _ = rustix::mount::unmount(path, UnmountFlags::DETACH);
@@ -147,6 +141,17 @@ impl Drop for Scratch {
                 log::warn!("{}: left behind: {error}", part.display());
             }
         }
+    }
+
+    /// What the overlay needs for itself.
+    pub fn work(&self) -> PathBuf {
+        self.directory.path().join("work")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.discard();
     }
 }
 

@@ -3,6 +3,7 @@
 use super::nodes::{Meant, is_whiteout};
 use super::overlay;
 use crate::failure::Result;
+use crate::import::ahead::Ahead;
 use crate::import::directory::Directory;
 use crate::import::entry::{Change, Data, Entry, Kind, Source};
 use crate::import::progress::Warnings;
@@ -17,7 +18,7 @@ const ESCAPED: &[u8] = b"overlay.";
 
 /// Changes to `volume`, whose files the overlay was laid over.
 pub struct Upper<'v> {
-    inner: Directory,
+    inner: Ahead,
     volume: &'v Volume,
     /// Paths of whiteouts: they are links to each other.
     whiteouts: HashSet<Vec<u8>>,
@@ -38,14 +39,18 @@ struct Marks {
 
 impl<'v> Upper<'v> {
     /// The upper directory at `root`.
-    pub fn new(root: &Path, volume: &'v Volume, warnings: Warnings) -> Upper<'v> {
-        Upper {
-            inner: Directory::new(root, false, warnings).with_all_times(),
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn new(root: &Path, volume: &'v Volume, warnings: Warnings) -> Result<Upper<'v>> {
+        let directory = Directory::new(root, false, warnings).with_all_times();
+        Ok(Upper {
+            inner: Ahead::new(directory)?,
             volume,
             whiteouts: HashSet::new(),
             hid_trusted: overlay::for_users(),
             then: None,
-        }
+        })
     }
 
     /// What an entry of the upper directory means.
