@@ -10,7 +10,7 @@ use lwext4::*;
 const PIECES: usize = 20;
 
 /// Makes `count` files in directories of `places`, and replaces some.
-pub fn fill(volume: &Volume, places: &[Place], count: usize, mut choices: Choices<'_>) {
+pub fn fill(volume: &Volume, places: &[Place], count: usize, choices: &mut Choices<'_>) {
     let options = BulkOptions {
         writers: choices.below(3),
         steady: choices.one_in(2),
@@ -28,7 +28,7 @@ pub fn fill(volume: &Volume, places: &[Place], count: usize, mut choices: Choice
     for i in 0..count {
         let parent = choices.pick(&dirs).copied().unwrap_or(Ino::ROOT);
         let name = format!("{i}-{}", "b".repeat(choices.below(200)));
-        let node = node(&mut choices);
+        let node = node(choices);
         let piece = Bytes::from(vec![0xB0; block * (1 + choices.below(3))]);
         let pieces = vec![piece; choices.below(PIECES)];
         let size = pieces.iter().map(Bytes::len).sum::<usize>() as u64;

@@ -12,14 +12,14 @@ const DEPTH: usize = 40;
 const TIME: Duration = Duration::from_secs(3);
 
 /// What a thread knows of the volume.
-struct Worker<'v, 'c> {
+struct Worker<'v, 'c, 'b> {
     volume: &'v Volume,
     places: Vec<Place>,
-    choices: Choices<'c>,
+    choices: &'c mut Choices<'b>,
 }
 
 /// Makes `count` changes; `places` is what a walk found.
-pub fn change(volume: &Volume, places: &[Place], count: usize, choices: Choices<'_>) {
+pub fn change(volume: &Volume, places: &[Place], count: usize, choices: &mut Choices<'_>) {
     let mut worker = Worker {
         volume,
         places: places.to_vec(),
@@ -34,7 +34,7 @@ pub fn change(volume: &Volume, places: &[Place], count: usize, choices: Choices<
     }
 }
 
-impl Worker<'_, '_> {
+impl Worker<'_, '_, '_> {
     fn place(&mut self) -> Place {
         self.choices
             .pick(&self.places)
@@ -128,7 +128,7 @@ impl Worker<'_, '_> {
 
     fn step(&mut self) {
         let volume = self.volume;
-        match self.choices.below(24) {
+        match self.choices.below(25) {
             0..=2 => {
                 let (dir, name, new) = (self.dir(), self.name(), self.new_file());
                 let made = volume.create(dir, &name, &new);
@@ -203,6 +203,7 @@ impl Worker<'_, '_> {
                 let _ = volume.accessed(ino, Timestamp::now());
                 let _ = volume.set_label(&[b'l'; 17][..self.choices.below(18)]);
             }
+            23 => self.space(),
             _ if self.choices.one_in(6) => {
                 let _ = volume.sync();
             }
@@ -214,6 +215,29 @@ impl Worker<'_, '_> {
                     seen < 1000
                 });
             }
+        }
+    }
+
+    /// More space for the volume, or free space for the host.
+    fn space(&mut self) {
+        let volume = self.volume;
+        if self.choices.one_in(3) {
+            let stat = volume.statfs();
+            let size = stat.blocks * u64::from(stat.block_size);
+            let more = match self.choices.below(4) {
+                0 => self.offset(),
+                1 => self.choices.below(16 << 20) as u64,
+                _ => self.choices.below(3 << 20) as u64,
+            };
+            let _ = volume.grow(size.saturating_add(more));
+        } else {
+            let (start, len) = (self.offset(), self.offset());
+            let len = if self.choices.one_in(3) {
+                len
+            } else {
+                u64::MAX
+            };
+            let _ = volume.trim(start, len, self.choices.below(64 << 10) as u64);
         }
     }
 

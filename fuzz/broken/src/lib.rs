@@ -25,14 +25,34 @@ pub mod walk;
 
 use choices::Choices;
 use run::Target;
-use std::sync::LazyLock;
+use std::cell::Cell;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+/// One image may take this long.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The processor time that this process has had, as exactly as the system counts it.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_the_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let fields = behind_the_name.split(' ').skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    // Linux shows hundredths of a second everywhere but on Alpha.
+    Duration::from_millis(ticks * 10)
+}
 
 /// One run for a coverage-guided fuzzer, which decides everything by `bytes`.
 ///
 /// # Panics
-/// When the engine wrote where it should not, or panicked itself.
+/// When the engine wrote where it should not, took too long, or panicked itself.
 pub fn fuzz(bytes: &[u8], target: Target) {
-    static SEEDS: LazyLock<Vec<seeds::Seed>> = LazyLock::new(|| seeds::all(&mut |_| ()));
+    static SEEDS: LazyLock<Vec<seeds::Seed>> =
+        LazyLock::new(|| seeds::all(&mut |missing| eprintln!("no seed: {missing}")));
+    thread_local! {
+        // New memory for every image would take longer than the copy.
+        static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
     let mut choices = Choices::from_bytes(bytes);
     // Only images that were left in use have a journal to be replayed.
     let seeds: Vec<_> = SEEDS
@@ -42,8 +62,15 @@ pub fn fuzz(bytes: &[u8], target: Target) {
     let Some(seed) = choices.pick(&seeds) else {
         return;
     };
-    let (image, _) = run::broken(seed, &mut choices);
+    let (image, _) = run::broken_in(ROOM.take(), seed, &mut choices);
+    let (start, before) = (Instant::now(), processor_time());
     if let Err(finding) = run::run(&image, target, &mut choices) {
         panic!("{finding}");
     }
+    // On a busy machine time alone says nothing; what never ends is the fuzzer's to notice.
+    if start.elapsed() > PATIENCE {
+        let used = processor_time().saturating_sub(before);
+        assert!(used < PATIENCE, "{used:?} for one image");
+    }
+    ROOM.set(Arc::try_unwrap(image).unwrap_or_default());
 }

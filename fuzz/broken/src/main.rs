@@ -3,6 +3,7 @@
 //! A child process does the work, so that a hang or a fill of memory ends the child only: the parent
 //! notes the image's number and starts another behind it.
 
+use lwext4_broken::PATIENCE;
 use lwext4_broken::choices::Choices;
 use lwext4_broken::run::{self, Depth, Target, broken};
 use lwext4_broken::seeds;
@@ -11,10 +12,8 @@ use std::panic;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// One image may take this long.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// The process may have this much memory, in KiB.
 const MEMORY: u64 = 256 << 10;
 

@@ -8,7 +8,8 @@ use crate::mutate::{Damage, mutate};
 use crate::seeds::Seed;
 use crate::walk::{Place, walk};
 use lwext4::{
-    CheckOptions, Durability, FileType, OpenOptions, Result as EngineResult, Stage, Volume,
+    BlockDevice, CheckOptions, Durability, FileType, OpenOptions, Result as EngineResult, Stage,
+    Volume,
 };
 use std::ops::Deref;
 use std::sync::Arc;
@@ -42,9 +43,18 @@ pub struct Depth {
 
 /// The image and the damage that `choices` make of `seed`.
 pub fn broken(seed: &Seed, choices: &mut Choices<'_>) -> (Arc<Vec<u8>>, Damage) {
-    let mut image = seed.image.to_vec();
-    let damage = mutate(&seed.found, &mut image, choices);
-    (Arc::new(image), damage)
+    broken_in(Vec::new(), seed, choices)
+}
+
+/// [`broken`] in the memory of an earlier image.
+pub fn broken_in(
+    mut room: Vec<u8>,
+    seed: &Seed,
+    choices: &mut Choices<'_>,
+) -> (Arc<Vec<u8>>, Damage) {
+    room.clone_from(&seed.image);
+    let damage = mutate(&seed.found, &mut room, choices);
+    (Arc::new(room), damage)
 }
 
 /// Does everything of `target` with an image. Panics and hangs are the caller's to notice.
@@ -58,7 +68,8 @@ pub fn run(
 ) -> Result<Depth, Finding> {
     let mut depth = Depth::default();
     if matches!(target, Target::Walk | Target::All) {
-        depth.read = read_only(image, choices)?;
+        let device = Arc::new(Layered::new(image.clone(), false));
+        depth.read = read_only(&device, choices)?;
     }
     if matches!(target, Target::Change | Target::All) {
         (depth.written, depth.closed) = writable(image, true, choices)?;
@@ -76,9 +87,9 @@ fn stray(device: &Layered) -> Result<(), Finding> {
     }
 }
 
-fn read_only(image: &Arc<Vec<u8>>, choices: &mut Choices<'_>) -> Result<bool, Finding> {
+/// Reads everything on a device that may not be written.
+fn read_only(device: &Arc<Layered>, choices: &mut Choices<'_>) -> Result<bool, Finding> {
     let norecovery = choices.one_in(8);
-    let device = Arc::new(Layered::new(image.clone(), false));
     let options = OpenOptions {
         read_only: true,
         norecovery,
@@ -97,7 +108,7 @@ fn read_only(image: &Arc<Vec<u8>>, choices: &mut Choices<'_>) -> Result<bool, Fi
         let options = CheckOptions { norecovery };
         let _ = lwext4::check(device.clone(), &options, &mut |_| ());
     }
-    stray(&device)?;
+    stray(device)?;
     Ok(opened)
 }
 
@@ -147,6 +158,22 @@ fn crowded(places: Vec<Place>, choices: &mut Choices<'_>) -> Vec<Place> {
     few
 }
 
+/// Makes the file system smaller: as small as it says that it can be, a bit less than it is, or any size.
+fn shrink(device: &Arc<Layered>, options: &OpenOptions, choices: &mut Choices<'_>) {
+    let size = device.size();
+    let device: Arc<dyn BlockDevice> = device.clone();
+    let wanted = match choices.below(4) {
+        0 => match lwext4::minimum_size(&device) {
+            Ok(size) => size,
+            Err(_) => return,
+        },
+        1 => choices.below(size as usize) as u64,
+        2 => choices.number() >> choices.below(64),
+        _ => size.saturating_sub(choices.below(1 << 20) as u64),
+    };
+    let _ = lwext4::shrink(&device, wanted, options);
+}
+
 fn writable(
     image: &Arc<Vec<u8>>,
     changes: bool,
@@ -157,10 +184,17 @@ fn writable(
     let options = OpenOptions {
         durability: kinds[choices.below(8).saturating_sub(5)],
         cache_bytes: if choices.one_in(3) { 1 << 10 } else { 16 << 20 },
+        discard: changes && choices.one_in(3),
+        autogrow: (changes && choices.one_in(6)).then(|| choices.below(64 << 20) as u64),
         ..OpenOptions::default()
     };
+    // Before the changes, after them, or not at all.
+    let shrinks = if changes { choices.below(12) } else { 2 };
+    if shrinks == 0 {
+        shrink(&device, &options, choices);
+    }
     let staged = changes && choices.one_in(6);
-    let Ok(volume) = Opened::open(device.clone(), options, staged) else {
+    let Ok(volume) = Opened::open(device.clone(), options.clone(), staged) else {
         stray(&device)?;
         return Ok((false, false));
     };
@@ -169,9 +203,9 @@ fn writable(
         let threads = if choices.one_in(4) { 3 } else { 1 };
         let count = 20 + choices.below(120);
         if threads == 1 {
-            change(&volume, &places, count, choices.fork());
+            change(&volume, &places, count, choices);
             if !staged && choices.one_in(4) {
-                bulk::fill(&volume, &places, count / 3, choices.fork());
+                bulk::fill(&volume, &places, count / 3, choices);
             }
         } else {
             // Few places, so that the threads meet.
@@ -182,10 +216,10 @@ fn writable(
             };
             std::thread::scope(|scope| {
                 for _ in 0..threads {
-                    let choices = choices.fork();
+                    let mut choices = choices.fork();
                     let volume = &*volume;
                     let places = &places;
-                    scope.spawn(move || change(volume, places, 4 * count, choices));
+                    scope.spawn(move || change(volume, places, 4 * count, &mut choices));
                 }
             });
         }
@@ -196,8 +230,12 @@ fn writable(
     } else {
         volume.close().is_ok()
     };
+    if shrinks == 1 {
+        shrink(&device, &options, choices);
+    }
     stray(&device)?;
     // Whatever is there now was written by the engine: it must be able to face it.
-    read_only(&Arc::new(device.snapshot()), choices)?;
+    device.freeze();
+    read_only(&device, choices)?;
     Ok((true, closed))
 }
