@@ -244,7 +244,8 @@ fn a_bulk_has_a_full_volume_grow() {
             let attr = ino.unwrap().attr;
             assert_eq!(attr.size, 2 * MIB);
             let mut found = vec![0; 2 * MIB as usize];
-            volume.read(attr.ino, 0, &mut found).unwrap();
+            let read = volume.read(attr.ino, 0, &mut found).unwrap();
+            assert_eq!(read, found.len());
             assert!(found.iter().all(|&byte| byte == i), "large{i}");
         }
         volume.close().unwrap();
