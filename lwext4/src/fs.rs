@@ -294,7 +294,7 @@ impl Geometry {
 }
 
 /// Writes of so many bytes begin to be flushed at once.
-const EARLY_FROM: usize = 256 * 1024;
+pub(crate) const EARLY_FROM: usize = 128 * 1024;
 
 /// An open file system.
 pub(crate) struct Fs {
@@ -353,12 +353,18 @@ impl Fs {
         self.dev
             .write_at(data, at)
             .map_err(|e| Error::io(format!("writing {} bytes at {at}", data.len()), e))?;
-        // A long write is most likely one of many, and the flush that ends them would find all their
-        // bytes waiting.
-        if data.len() >= EARLY_FROM && self.options.durability == Durability::Power {
-            self.dev.begin_flush(at, data.len() as u64);
-        }
+        self.written(at, data.len());
         Ok(())
+    }
+
+    /// Has the device begin to bring to the disk what was written, if a flush will wait for it.
+    ///
+    /// A long write is most likely one of many, and the flush that ends them would find all their bytes
+    /// waiting. Short ones are left alone: they may be written again before that.
+    pub fn written(&self, at: u64, len: usize) {
+        if len >= EARLY_FROM && self.options.durability == Durability::Power {
+            self.dev.begin_flush(at, len as u64);
+        }
     }
 
     pub fn flush(&self) -> Result<()> {

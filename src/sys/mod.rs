@@ -8,7 +8,6 @@ mod lock;
 mod namespace;
 mod seccomp;
 mod signal;
-mod writeback;
 
 pub use fds::close_inherited;
 pub use fork::{Fork, fork, fork_as_init};
@@ -16,4 +15,3 @@ pub use lock::{Access, ByteRange, lock_conflict, try_lock};
 pub use namespace::{Unshared, make_read_only, unshare};
 pub use seccomp::{Answer, Listener, Notification};
 pub use signal::{Received, SignalMask, block_termination, wait_termination};
-pub use writeback::start_writing;

@@ -185,11 +185,12 @@ impl DataQueue {
         // Once writing ended nobody reads these blocks: their extents are never committed.
         if !fs.aborted.load(Ordering::Acquire) {
             let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|p| IoSlice::new(p)).collect();
-            if let Err(error) = fs.dev.write_vectored_at(&mut slices, at) {
-                abort(
+            match fs.dev.write_vectored_at(&mut slices, at) {
+                Ok(()) => fs.written(at, len),
+                Err(error) => abort(
                     fs,
                     &Error::io(format!("writing {len} bytes at {at}"), error),
-                );
+                ),
             }
         }
         drop(pieces);

@@ -2,7 +2,7 @@
 
 use crate::device::BlockDevice;
 use crate::error::{Error, Result};
-use crate::fs::Fs;
+use crate::fs::{EARLY_FROM, Fs};
 use crate::types::{BlockNo, GroupNo};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
@@ -224,7 +224,12 @@ impl BlockDevice for Layer {
         })?;
         if is_free {
             self.note_written(&(offset..offset + len));
-            return self.base.dev.write_vectored_at(bufs, offset);
+            self.base.dev.write_vectored_at(bufs, offset)?;
+            // A stage always ends with a flush.
+            if len >= EARLY_FROM as u64 {
+                self.base.dev.begin_flush(offset, len);
+            }
+            return Ok(());
         }
         let mut at = offset;
         for buf in bufs {

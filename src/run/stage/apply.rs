@@ -1,6 +1,5 @@
 //! What a command has changed becomes the state of the image.
 
-use super::eager::Eager;
 use super::links;
 use super::scratch::Scratch;
 use super::upper::Upper;
@@ -9,7 +8,7 @@ use crate::import::apply::{Applier, ApplyOptions};
 use crate::import::progress::{Progress, Style, Warnings};
 use crate::session::image::Image;
 use crate::sys::Access;
-use lwext4::{BulkOptions, Error, OpenOptions, Stage, Timestamp, Volume};
+use lwext4::{BulkOptions, Error, FileDevice, OpenOptions, Stage, Timestamp, Volume};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -23,7 +22,7 @@ const WRITERS: usize = 2;
 /// # Errors
 /// Something cannot be applied. The image is as it was, unless the message says otherwise.
 pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<()> {
-    let device = Arc::new(Eager::of(image));
+    let device = image.device.clone();
     let upper = &scratch.upper();
     let engine = OpenOptions {
         read_only: false,
@@ -63,7 +62,12 @@ pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<(
 }
 
 /// As a chain of transactions: after a crash the image is sound, but may have only some of the changes.
-fn in_parts(image: &Image, device: Arc<Eager>, engine: OpenOptions, upper: &Path) -> Result<()> {
+fn in_parts(
+    image: &Image,
+    device: Arc<FileDevice>,
+    engine: OpenOptions,
+    upper: &Path,
+) -> Result<()> {
     let explain = |error: Error| image.explain(&error, Access::Write);
     let volume = Volume::open(device, engine).map_err(explain)?;
     let filled = fill(&volume, upper, image);

@@ -7,7 +7,6 @@
 //! apart; [`keep_failed`] lets the user look at what a failed command left; [`nodes`] stands in for what the kernel does not let the command make there.
 
 mod apply;
-mod eager;
 pub mod keep_failed;
 mod links;
 pub mod nodes;
