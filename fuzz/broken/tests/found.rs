@@ -1,6 +1,6 @@
 //! Damage that once made the engine panic or hang, each reduced to the fields that did it.
 
-use lwext4::{FileType, Ino, NewFile, OpenOptions, RenameMode, Volume};
+use lwext4::{BlockDevice, Error, FileType, Ino, NewFile, OpenOptions, RenameMode, Volume};
 use lwext4_broken::device::Layered;
 use lwext4_broken::fields::field;
 use lwext4_broken::mutate::{Edit, edit};
@@ -68,6 +68,31 @@ fn all_end(work: Vec<Box<dyn FnOnce() + Send>>) {
         let end = ended.recv_timeout(Duration::from_secs(10));
         end.expect("the threads wait for each other");
     }
+}
+
+#[test]
+fn a_directory_may_map_one_block_again_and_again() {
+    // An array of block numbers that is full of its own: 16 million blocks, three levels down.
+    let Ok(seed) = seeds::named("mke2fs-groups", Ending::Clean) else {
+        eprintln!("skipped: no mke2fs");
+        return;
+    };
+    let dir = ino("mke2fs-groups", &[b"level-0"]);
+    let array = seed.found.find(Kind::Data).unwrap();
+    let mut edits: Vec<Edit> = (0..array.len / 4)
+        .map(|i| (Kind::Data, field(4 * i, 4), array.home))
+        .collect();
+    edits.push((Kind::Inode(dir), field(0x20, 4), 0));
+    edits.extend((0..14).map(|i| (Kind::Inode(dir), field(0x28 + 4 * i, 4), 0)));
+    edits.push((Kind::Inode(dir), field(0x28 + 4 * 14, 4), array.home));
+    let mut image = seed.image.to_vec();
+    edit(&seed.found, &mut image, &edits);
+    let device: Arc<dyn BlockDevice> = Arc::new(Layered::new(Arc::new(image), true));
+    all_end(vec![Box::new(move || {
+        let least = lwext4::minimum_size(&device).unwrap();
+        let shrunk = lwext4::shrink(&device, least, &OpenOptions::default());
+        assert!(matches!(shrunk, Err(Error::Corrupt(_))), "{shrunk:?}");
+    })]);
 }
 
 #[test]

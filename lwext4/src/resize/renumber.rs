@@ -7,7 +7,7 @@
 //! exactly one.
 
 use crate::cache::{BlockKind, Owner};
-use crate::error::{Error, Result};
+use crate::error::{Corrupt, Error, Result};
 use crate::fs::Fs;
 use crate::inode::InodeData;
 use crate::journal::{Credits, Handle};
@@ -47,19 +47,21 @@ impl Fs {
             self.check_renumbered(&wanted)?;
             // The walk reads what is on disk.
             self.journal.checkpoint()?;
+            // No block belongs to two directories, or to one of them twice.
+            let mut most = self.geo.blocks();
             for no in 0..self.geo.groups() {
                 for ino in self.alloc.used_inodes(self, GroupNo(no))? {
                     let data = self.load_inode(ino)?;
                     if data.is_dir() && data.links_count() > 0 {
-                        self.find_references(&data, &mut wanted)?;
+                        most = self.find_references(&data, most, &mut wanted)?;
                     }
                 }
             }
-            let most = self.journal.alone_limit();
+            let limit = self.journal.alone_limit();
             let counting = self.quotas.credits();
             if let Some((ino, _)) = wanted
                 .iter()
-                .find(|(_, references)| credits_for(references).0.saturating_add(counting) > most)
+                .find(|(_, references)| credits_for(references).0.saturating_add(counting) > limit)
             {
                 return Err(Error::Unsupported(format!(
                     "inode {ino} has more names or subdirectories than the journal takes at once"
@@ -91,12 +93,14 @@ impl Fs {
         Ok(())
     }
 
-    /// Notes the blocks of a directory that name any of the wanted inodes.
+    /// Notes the blocks of a directory that name any of the wanted inodes. It may have `most` blocks: how
+    /// many of these it has not.
     fn find_references(
         &self,
         dir: &InodeData,
+        most: u64,
         wanted: &mut BTreeMap<Ino, Vec<Reference>>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         if !dir.maps_blocks(self) {
             return Err(Error::Unsupported(format!(
                 "directory {} is inside its inode (feature inline_data)",
@@ -107,8 +111,12 @@ impl Fs {
         let indexed = dir.flags().contains(InodeFlags::INDEX);
         let mut bytes = vec![0; self.geo.block_size as usize];
         let mut at = FileBlock(0);
+        let mut left = most;
         while let Some((first, run)) = map::next_mapped(self, dir, at)? {
             let Some(start) = run.phys else { break };
+            left = left.checked_sub(run.len.into()).ok_or_else(|| {
+                Corrupt::new("directories have more blocks than the file system").ino(dir.ino)
+            })?;
             for i in 0..run.len {
                 let block = BlockNo(start.0 + u64::from(i));
                 let kind = if indexed && first.0 == 0 && i == 0 {
@@ -127,7 +135,7 @@ impl Fs {
             }
             at = FileBlock(first.0.saturating_add(run.len));
         }
-        Ok(())
+        Ok(left)
     }
 
     fn renumber_one(&self, old: Ino, references: &[Reference]) -> Result<()> {
