@@ -54,6 +54,14 @@ want() {
     done
 }
 
+# open_fuse: lets users open /dev/fuse, as distributions ship it; bare machines and containers may not.
+open_fuse() {
+    [ ! -c /dev/fuse ] || [ "$(stat -c %a /dev/fuse)" = 666 ] || {
+        note "letting users open /dev/fuse (chmod 666)"
+        as_root chmod 666 /dev/fuse || note "could not change /dev/fuse"
+    }
+}
+
 # want_build: what it takes to compile.
 want_build() {
     # e2fsprogs and mount live in sbin, which is not in every user's path.
