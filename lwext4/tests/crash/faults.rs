@@ -8,7 +8,7 @@ use crate::full;
 use crate::history::{History, Scope};
 use crate::model::{Id, Tree, read_volume};
 use crate::power::{look, random_script, record};
-use crate::tools::{Dir, Family, JOURNALED, available, e2fsck, write_image};
+use crate::tools::{Dir, Family, JOURNALED, available, e2fsck, repair, write_image};
 use crate::workload::{Still, Workload, new_file};
 use lwext4::*;
 use std::collections::HashMap;
@@ -23,6 +23,7 @@ const STEPS: usize = 50;
 
 /// An image with some work done, and what is in it.
 struct Start {
+    family: &'static str,
     image: Arc<Vec<u8>>,
     state: (Tree, HashMap<Id, Ino>),
 }
@@ -37,6 +38,7 @@ fn prepare(family: &Family, seed: u64) -> Start {
     drop(workload);
     volume.close().unwrap();
     Start {
+        family: family.name,
         image: Arc::new(device.to_bytes()),
         state,
     }
@@ -141,8 +143,7 @@ fn strike(start: &Start, plan: Plan, seed: u64, dir: &Dir) -> std::result::Resul
         let found = read_volume(&volume).map_err(|e| format!("reading again: {e}"))?;
         end.history.check(usize::MAX, &found)?;
         volume.close().map_err(|e| format!("closing again: {e}"))?;
-        e2fsck("-p", &path, &[0, 1])?;
-        e2fsck("-fn", &path, &[0]).map_err(|e| format!("after -p: {e}"))?;
+        repair(start.family, &path)?;
         write_image(&path, &again.to_bytes());
         e2fsck("-fn", &path, &[0]).map_err(|e| format!("opened again: {e}"))?;
     }
@@ -262,9 +263,8 @@ fn recovery_may_fail_at_every_call() {
                 checked.unwrap_or_else(|e| panic!("{}, {plan:?}: {e}", family.name));
                 let path = dir.file("image");
                 write_image(&path, &left);
-                let repaired =
-                    e2fsck("-p", &path, &[0, 1]).and_then(|_| e2fsck("-fn", &path, &[0]));
-                repaired.unwrap_or_else(|e| panic!("{}, {plan:?}: {e}", family.name));
+                repair(family.name, &path)
+                    .unwrap_or_else(|e| panic!("{}, {plan:?}: {e}", family.name));
             }
         }
         println!("{}: {struck} faults", family.name);

@@ -7,7 +7,7 @@ use crate::kernel::{Mounted, can_mount, read_tree};
 use crate::model::{Found, read_volume};
 use crate::power::look;
 use crate::random::Random;
-use crate::tools::{Dir, Family, JOURNALED, available, e2fsck, write_image};
+use crate::tools::{Dir, Family, JOURNALED, available, e2fsck, repair, write_image};
 use lwext4::{
     Error, FileType, Ino, MemDevice, NewFile, OpenOptions, RenameMode, Result, SetXattrMode, Stage,
     Volume, WriteMode,
@@ -162,8 +162,7 @@ fn a_stage_cut_off_anywhere_leaves_the_old_state_or_the_new() {
                 }
                 let path = tmp.file("cut");
                 write_image(&path, &cut);
-                e2fsck("-p", &path, &[0, 1]).expect(&place);
-                e2fsck("-fn", &path, &[0]).expect(&place);
+                repair(family.name, &path).expect(&place);
                 let repaired = show(&std::fs::read(&path).unwrap());
                 assert!(same(&repaired, expected), "{place}: after e2fsck");
                 // Few kernels are built with what quota needs.
