@@ -127,7 +127,7 @@ struct Reader {
 
 /// What becomes an [`Item`] when its buffer is complete.
 enum Part {
-    Change(Change),
+    Change(Box<Change>),
     Data { at: u64, range: Range<usize> },
 }
 
@@ -141,7 +141,7 @@ impl Reader {
         let batch: Batch = parts
             .into_iter()
             .map(|part| match part {
-                Part::Change(change) => Item::Change(change),
+                Part::Change(change) => Item::Change(*change),
                 Part::Data { at, range } => Item::Data(Data {
                     at,
                     bytes: bytes.slice(range),
@@ -186,7 +186,7 @@ impl Reader {
             let Some(change) = self.directory.next()? else {
                 return Ok(());
             };
-            parts.push(Part::Change(change));
+            parts.push(Part::Change(Box::new(change)));
             changes += 1;
             self.is_inside = true;
         }
@@ -204,11 +204,14 @@ mod tests {
         Directory::new(path, false, Warnings::default())
     }
 
-    /// All of a source: changes, each with its data in one piece for every piece between holes.
-    fn all(source: &mut dyn Source) -> Vec<(Change, Vec<(u64, Vec<u8>)>)> {
+    /// Where data starts, and the data up to the next hole.
+    type Pieces = Vec<(u64, Vec<u8>)>;
+
+    /// All of a source: changes, each with its data.
+    fn all(source: &mut dyn Source) -> Vec<(Change, Pieces)> {
         let mut all = Vec::new();
         while let Some(change) = source.next().unwrap() {
-            let mut pieces: Vec<(u64, Vec<u8>)> = Vec::new();
+            let mut pieces = Pieces::new();
             while let Some(Data { at, bytes }) = source.data().unwrap() {
                 match pieces.last_mut() {
                     Some((start, last)) if *start + last.len() as u64 == at => {
