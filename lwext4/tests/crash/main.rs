@@ -9,6 +9,7 @@
 mod cuts;
 mod devices;
 mod durability;
+mod early_flush;
 mod faults;
 mod history;
 mod kernel;

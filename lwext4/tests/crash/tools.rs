@@ -200,12 +200,8 @@ pub fn repair(family: &str, path: &Path) -> Result<(), String> {
 
 /// Whether e2fsck found nothing else than that values in inodes have fewer users than they count.
 fn only_counts_of_values(found: &str) -> bool {
-    let mut counts = 0;
-    let others = found.lines().filter(|line| {
-        let is_count =
-            line.starts_with("Extended attribute inode ") && line.contains(" ref count is ");
-        counts += usize::from(is_count);
-        !is_count
+    let (counts, others): (Vec<&str>, Vec<&str>) = found.lines().partition(|line| {
+        line.starts_with("Extended attribute inode ") && line.contains(" ref count is ")
     });
     let harmless = others.into_iter().all(|line| {
         line.is_empty()
@@ -214,7 +210,7 @@ fn only_counts_of_values(found: &str) -> bool {
             || line.contains("WARNING: Filesystem still has errors")
             || line.contains("non-contiguous")
     });
-    harmless && counts > 0
+    harmless && !counts.is_empty()
 }
 
 /// `e2fsck` with a flag, as an error unless its exit code is one of `codes`.

@@ -15,20 +15,18 @@ def contestants(binary, tar, work):
     image = work / "tree.ext4"
     unpacked = work / "tree"
     unpacked.mkdir()
-    peers.run("tar", "-x", "-C", unpacked, "-f", tar, "--numeric-owner", "--xattrs", "--xattrs-include=*")
+    workloads.untar(tar, unpacked)
 
     def loop():
         peers.run("mke2fs", "-q", "-F", "-t", "ext4", image, SIZE)
         peers.run("mount", "-o", "loop", image, mountpoint)
         try:
-            workloads.command(
-                "tar", "-x", "-C", mountpoint, "-f", tar, "--numeric-owner", "--xattrs", "--xattrs-include=*"
-            )
+            workloads.untar(tar, mountpoint)
         finally:
             peers.run("umount", mountpoint)
 
     mountpoint = work / "tree.mnt"
-    mountpoint.mkdir()
+    mountpoint.mkdir(exist_ok=True)
     create = (binary, "create", "-q", image, "--size", SIZE, "--from")
     found = [
         ("create --from", "`liveroot create --from` the tar", lambda: peers.run(*create, tar)),

@@ -65,8 +65,12 @@ def shell(script, *args):
     command("sh", "-c", script, "sh", *args)
 
 
+def untar(tar, into):
+    command("tar", "-x", "-C", into, "-f", tar, "--numeric-owner", "--xattrs", "--xattrs-include=*")
+
+
 def step_untar(peer, tar):
-    command("tar", "-x", "-C", peer.mountpoint, "-f", tar, "--numeric-owner", "--xattrs", "--xattrs-include=*")
+    untar(tar, peer.mountpoint)
     finish(peer)
 
 

@@ -8,9 +8,8 @@ use crate::import::apply::{Applier, ApplyOptions};
 use crate::import::progress::{Progress, Style, Warnings};
 use crate::session::image::Image;
 use crate::sys::Access;
-use lwext4::{BulkOptions, Error, FileDevice, OpenOptions, Stage, Timestamp, Volume};
+use lwext4::{BulkOptions, Error, OpenOptions, Stage, Timestamp, Volume};
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 
 /// Threads that write, beside the one that reads.
@@ -22,7 +21,6 @@ const WRITERS: usize = 2;
 /// # Errors
 /// Something cannot be applied. The image is as it was, unless the message says otherwise.
 pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<()> {
-    let device = image.device.clone();
     let upper = &scratch.upper();
     let engine = OpenOptions {
         read_only: false,
@@ -36,7 +34,7 @@ pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<(
             _ => failure,
         }
     };
-    let stage = Stage::open(device.clone(), engine.clone()).map_err(refused)?;
+    let stage = Stage::open(image.device.clone(), engine.clone()).map_err(refused)?;
     links::check(&stage, upper, &image.given)?;
     let ready = match fill(&stage, upper, image) {
         Ok(()) => stage.ready(),
@@ -56,20 +54,15 @@ pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<(
             ready.commit()
         })
         .map_err(refused),
-        Err(Error::TooLargeAtOnce { .. }) => in_parts(image, device, engine, upper),
+        Err(Error::TooLargeAtOnce { .. }) => in_parts(image, engine, upper),
         Err(error) => Err(refused(error)),
     }
 }
 
 /// As a chain of transactions: after a crash the image is sound, but may have only some of the changes.
-fn in_parts(
-    image: &Image,
-    device: Arc<FileDevice>,
-    engine: OpenOptions,
-    upper: &Path,
-) -> Result<()> {
+fn in_parts(image: &Image, engine: OpenOptions, upper: &Path) -> Result<()> {
     let explain = |error: Error| image.explain(&error, Access::Write);
-    let volume = Volume::open(device, engine).map_err(explain)?;
+    let volume = Volume::open(image.device.clone(), engine).map_err(explain)?;
     let filled = fill(&volume, upper, image);
     let closed = volume.close();
     filled.map_err(|failure| failure.remedy("only a part of the changes is in the image"))?;

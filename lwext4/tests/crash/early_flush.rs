@@ -1,5 +1,6 @@
 //! What is written in large pieces begins its way to the disk before the flush that waits for it.
 
+use crate::workload::new_file;
 use lwext4::*;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -41,14 +42,7 @@ fn announced(durability: Durability, piece: usize) -> Vec<Vec<u8>> {
         ..OpenOptions::default()
     };
     let volume = Volume::open(device.clone(), options).unwrap();
-    let file = NewFile {
-        file_type: FileType::Regular,
-        perm: 0o644,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    };
+    let file = new_file(FileType::Regular, 0o644);
     let ino = volume.create(Ino::ROOT, b"file", &file).unwrap().attr.ino;
     let bytes = vec![b'x'; piece];
     for number in 0..(2 << 20) / piece {
