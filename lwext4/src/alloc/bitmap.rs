@@ -40,16 +40,21 @@ impl<'a> Bits<'a> {
 
     /// The first bit from `from` on that has the value `set`, or the end.
     fn next(&self, from: u32, set: bool) -> u32 {
+        self.next_before(self.len, from, set)
+    }
+
+    /// The first bit from `from` to `end` that has the value `set`, or `end`.
+    fn next_before(&self, end: u32, from: u32, set: bool) -> u32 {
         let mut index = from / 64;
         let flip = if set { 0 } else { u64::MAX };
         let mut word = (self.word(index) ^ flip) & (u64::MAX << (from % 64));
         loop {
             if word != 0 {
-                return (index * 64 + word.trailing_zeros()).min(self.len);
+                return (index * 64 + word.trailing_zeros()).min(end);
             }
             index += 1;
-            if index * 64 >= self.len {
-                return self.len;
+            if index * 64 >= end {
+                return end;
             }
             word = self.word(index) ^ flip;
         }
@@ -68,7 +73,8 @@ impl<'a> Bits<'a> {
         if from >= self.len {
             0
         } else {
-            (self.next(from, true) - from).min(most)
+            let end = from.saturating_add(most).min(self.len);
+            self.next_before(end, from, true) - from
         }
     }
 
@@ -155,6 +161,9 @@ mod tests {
         let bits = Bits::new(&bytes, None, 256);
         assert_eq!(bits.first_clear(0), Some(60));
         assert_eq!(bits.clear_run(60, 100), 10);
+        assert_eq!(bits.clear_run(60, 4), 4);
+        assert_eq!(bits.clear_run(130, 64), 64);
+        assert_eq!(bits.clear_run(129, 64), 0);
         assert_eq!(bits.find_run(0, 10), (60, 10));
         assert_eq!(bits.find_run(0, 64), (130, 64));
         assert_eq!(bits.find_run(0, 100), (130, 70));

@@ -28,14 +28,9 @@ impl<'a> Header<'a> {
     /// The header in a block; `None` when the checksum is wrong.
     pub fn new(bytes: &'a [u8; BLOCK]) -> Option<Header<'a>> {
         let stored = octal(&bytes[148..156])?;
+        let is = |sum| sum == Some(stored);
         // Very old programs summed signed bytes.
-        let (mut unsigned, mut signed) = (0u64, 0i64);
-        for (at, &byte) in bytes.iter().enumerate() {
-            let byte = if (148..156).contains(&at) { b' ' } else { byte };
-            unsigned += u64::from(byte);
-            signed += i64::from(byte as i8);
-        }
-        if stored != unsigned && i64::try_from(stored) != Ok(signed) {
+        if !is(checksum(bytes, i32::from)) && !is(checksum(bytes, |byte| i32::from(byte as i8))) {
             return None;
         }
         let format = match &bytes[257..265] {
@@ -144,6 +139,12 @@ pub fn number(field: &[u8]) -> Option<i64> {
         value = value.checked_mul(256)?.checked_add(i64::from(byte))?;
     }
     Some(value)
+}
+
+/// The sum of all bytes, with spaces for the field that holds it; `None` below zero.
+fn checksum(bytes: &[u8; BLOCK], as_number: impl Fn(u8) -> i32) -> Option<u64> {
+    let sum = |bytes: &[u8]| bytes.iter().map(|&byte| as_number(byte)).sum::<i32>();
+    u64::try_from(sum(bytes) - sum(&bytes[148..156]) + 8 * i32::from(b' ')).ok()
 }
 
 fn octal(field: &[u8]) -> Option<u64> {
