@@ -20,6 +20,7 @@ pub struct Failure {
     remedy: Option<String>,
     exit_code: u8,
     told: bool,
+    lacks_space: bool,
 }
 
 /// What every fallible step of a command returns.
@@ -42,6 +43,7 @@ impl Failure {
             remedy: None,
             exit_code: EXIT_FAILED,
             told: false,
+            lacks_space: false,
         }
     }
 
@@ -73,6 +75,18 @@ impl Failure {
         self.what
             .push_str(&format!(" (the {done} entries before it are in)"));
         self
+    }
+
+    /// Says that a larger image would help.
+    #[must_use]
+    pub fn for_lack_of_space(mut self) -> Failure {
+        self.lacks_space = true;
+        self.remedy("make the image larger")
+    }
+
+    /// Whether a larger image would help.
+    pub fn lacks_space(&self) -> bool {
+        self.lacks_space
     }
 
     /// Sets the exit code.

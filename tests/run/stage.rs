@@ -254,3 +254,32 @@ fn what_is_larger_than_the_journal_is_applied_in_parts() {
         10112
     );
 }
+
+#[test]
+fn an_image_grows_for_what_a_command_has_left() {
+    if !can_work("an_image_grows_for_what_a_command_has_left", &[]) {
+        return;
+    }
+    let desk = Desk::of(Who::User);
+    let image = desk.image("image.ext4", 16);
+    let write = "sh -c 'head -c 150000000 /dev/zero > $LIVEROOT/file; touch $LIVEROOT/name'";
+    let told = desk.exits(
+        125,
+        &format!(
+            "./liveroot run --stage image.ext4 --autogrow=100M --scratch-size=400M -- {write}"
+        ),
+    );
+    assert!(told.contains("the image is as it was"), "{told}");
+    assert_eq!(desk.run("./liveroot ls image.ext4:/"), "lost+found\n");
+    assert_clean(&image);
+    desk.run(&format!(
+        "./liveroot run --stage image.ext4 --autogrow=400M -- {write}"
+    ));
+    let size = fs::metadata(&image).expect("it is there").len();
+    assert!(size > 150_000_000 && size <= 400 << 20, "{size}");
+    assert_eq!(
+        desk.run("./liveroot ls image.ext4:/"),
+        "file\nlost+found\nname\n"
+    );
+    assert_clean(&image);
+}

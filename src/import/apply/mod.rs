@@ -163,7 +163,7 @@ impl<'v, 'p> Applier<'v, 'p> {
     fn fail(&self, path: &[u8], error: &Error) -> Failure {
         let failure = Failure::of(&self.image, format!("{}: {error}", shown(path)));
         match error {
-            Error::NoSpace => failure.remedy("make the image larger"),
+            Error::NoSpace => failure.for_lack_of_space(),
             _ => failure,
         }
     }

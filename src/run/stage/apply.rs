@@ -1,8 +1,8 @@
 //! What a command has changed becomes the state of the image.
 
-use super::links;
 use super::scratch::Scratch;
 use super::upper::Upper;
+use super::{links, room};
 use crate::failure::{Failure, Result};
 use crate::import::apply::{Applier, ApplyOptions};
 use crate::import::progress::{Progress, Style, Warnings};
@@ -16,10 +16,11 @@ use std::thread;
 const WRITERS: usize = 2;
 
 /// Applies what is in the upper directory of `scratch` to `image`: as one transaction of its journal, or,
-/// where that is too small, as a chain of them. The scratch directory is empty afterwards.
+/// where that is too small, as a chain of them. An image that is too small grows first, if `engine` has
+/// autogrow. The scratch directory is empty afterwards.
 ///
 /// # Errors
-/// Something cannot be applied. The image is as it was, unless the message says otherwise.
+/// Something cannot be applied. The image is as it was (larger, perhaps), unless the message says otherwise.
 pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<()> {
     let upper = &scratch.upper();
     let engine = OpenOptions {
@@ -27,25 +28,29 @@ pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<(
         device_name: image.path.to_string_lossy().into_owned(),
         ..engine.clone()
     };
-    let refused = |error: Error| {
-        let failure = image.explain(&error, Access::Write);
-        match error {
-            Error::NoSpace => failure.remedy("the image is as it was; make it larger"),
-            _ => failure,
-        }
+    // A stage cannot grow.
+    let staging = OpenOptions {
+        autogrow: None,
+        ..engine.clone()
     };
-    let stage = Stage::open(image.device.clone(), engine.clone()).map_err(refused)?;
-    links::check(&stage, upper, &image.given)?;
-    let ready = match fill(&stage, upper, image) {
-        Ok(()) => stage.ready(),
-        Err(failure) => match stage.why(Error::NotFound) {
-            Error::NotFound => return Err(failure),
-            why => {
-                // What the stage wrote to free blocks goes, and with it its claim on the image.
-                drop(stage);
-                Err(why)
+    let refused = |error: Error| image.explain(&error, Access::Write);
+    let ready = loop {
+        let stage = Stage::open(image.device.clone(), staging.clone()).map_err(refused)?;
+        links::check(&stage, upper, &image.given)?;
+        let Err(failure) = fill(&stage, upper, image) else {
+            break stage.ready();
+        };
+        let why = stage.why(Error::NotFound);
+        // What the stage wrote to free blocks goes, and with it its claim on the image.
+        drop(stage);
+        match why {
+            Error::NotFound if !failure.lacks_space() => return Err(failure),
+            Error::NotFound if room::make(image, &engine, upper)? => {}
+            Error::NotFound => {
+                return Err(failure.remedy("the image is as it was; make it larger"));
             }
-        },
+            why => break Err(why),
+        }
     };
     match ready {
         // Nobody needs the scratch directory any more; the disk needs no processor.

@@ -3,7 +3,7 @@
 //!
 //! The server shows the image read-only in the [`scratch`] directory; [`overlay`] lays a writable
 //! directory over it. What is in that directory afterwards is a stream of changes ([`upper`]), which
-//! [`apply`] makes in the image, as one transaction if it can be. [`links`] finds what an overlay tears
+//! [`apply`] makes in the image, as one transaction if it can be; [`room`] enlarges an image that may grow. [`links`] finds what an overlay tears
 //! apart; [`keep_failed`] lets the user look at what a failed command left; [`nodes`] stands in for what the kernel does not let the command make there.
 
 mod apply;
@@ -11,6 +11,7 @@ pub mod keep_failed;
 mod links;
 pub mod nodes;
 mod overlay;
+mod room;
 mod scratch;
 mod upper;
 
@@ -57,7 +58,7 @@ impl Staged {
         let settings = &mut order.settings;
         let image = image::open(&settings.image, settings.place, Access::Write)?;
         image.lock(Access::Write)?;
-        let scratch = match Scratch::make(wish, image.device.size())? {
+        let scratch = match Scratch::make(wish, image.device.size(), settings.engine.autogrow)? {
             Ok(scratch) => scratch,
             Err(why) => {
                 log::warn!(

@@ -25,12 +25,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one that can hold the changes of an image of `image` bytes. The inner error says why there
-    /// is no overlay here.
+    /// Makes one that can hold the changes of an image of `image` bytes, which may grow to `most`. The
+    /// inner error says why there is no overlay here.
     ///
     /// # Errors
     /// The directory that the user named cannot be used, or lacks the room that the user named.
-    pub fn make(wish: &Wish, image: u64) -> Result<Result<Scratch, String>> {
+    pub fn make(wish: &Wish, image: u64, most: Option<u64>) -> Result<Result<Scratch, String>> {
         if let Some(base) = &wish.scratch {
             if let Some(size) = wish.size {
                 let found = statvfs(base).map_err(|e| Failure::of(base, io::Error::from(e)))?;
@@ -53,7 +53,8 @@ impl Scratch {
                 return Ok(Ok(scratch));
             }
         }
-        let size = wish.size.unwrap_or(wanted.min(available / 2).max(LEAST));
+        let most = most.map_or(wanted, |most| most.max(wanted));
+        let size = wish.size.unwrap_or(most.min(available / 2).max(LEAST));
         Ok(match Scratch::in_memory(size) {
             Ok(scratch) => scratch.tried(),
             Err(failure) => Err(failure.to_string()),
