@@ -43,6 +43,12 @@ def runs(pid):
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
+def wait_for(pid):
+    """Returns when the process, if there is one, has ended."""
+    while pid and runs(pid):
+        time.sleep(0.001)
+
+
 def peak_memory(pid):
     """The most memory a process ever had, in KiB."""
     try:
@@ -103,8 +109,7 @@ class Peer:
         self.note_peak()
         self.mounted = False
         self._umount()
-        while self.pid and runs(self.pid):
-            time.sleep(0.001)
+        wait_for(self.pid)
 
     def note_peak(self):
         if self.pid:

@@ -17,6 +17,7 @@ class Results:
         self.requests = {}  # step → peer → kind → count
         self.peaks = {}  # peer → KiB
         self.trees = []  # rows of a table
+        self.stages = []  # likewise
         self.extras = []  # (what, value)
         self.skipped = {}  # peer → reason
 
@@ -91,6 +92,8 @@ def sections(results, peers):
         yield "Spread", spread_table(results, peers)
     if results.trees:
         yield "Whole trees", table(results.trees)
+    if results.stages:
+        yield "Stages", table(results.stages)
     if results.peaks:
         rows = [["the daemon's peak memory, over all of these", "MiB"]]
         rows += [[peer, f"{kib / 1024:.1f}"] for peer, kib in results.peaks.items()]

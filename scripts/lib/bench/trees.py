@@ -41,14 +41,13 @@ def contestants(binary, tar, work):
     return image, found
 
 
-def measure(binary, tar, work, runs, progress):
-    """Rows of a table: what, median, fastest to slowest, liveroot's time by it."""
-    image, found = contestants(binary, tar, work)
+def take_turns(label, found, image, tar, runs, progress):
+    """The times of each of what was found, by name. Each has to make `image` anew."""
     times = {name: [] for name, _, _ in found}
     try:
         for number in range(runs):
             for name, _, command in found:
-                progress(f"trees: run {number + 1} of {runs}, {name}")
+                progress(f"{label}: run {number + 1} of {runs}, {name}")
                 image.unlink(missing_ok=True)
                 # Nobody pays for what the one before left to the disk.
                 os.sync()
@@ -58,12 +57,25 @@ def measure(binary, tar, work, runs, progress):
                 times[name].append(time.monotonic() - start)
     finally:
         image.unlink(missing_ok=True)
+    return times
+
+
+def spread(times):
+    """The fastest and the slowest, for a table."""
+    return f"{min(times):.2f} to {max(times):.2f}"
+
+
+def measure(binary, tar, work, runs, progress):
+    """Rows of a table: what, median, fastest to slowest, liveroot's time by it."""
+    image, found = contestants(binary, tar, work)
+    try:
+        times = take_turns("trees", found, image, tar, runs, progress)
+    finally:
         shutil.rmtree(work / "tree")
     medians = {name: statistics.median(runs) for name, runs in times.items()}
     base, synced = medians["create --from"], medians["create --from --sync"]
     rows = [["a tree into a new image", "seconds, median", "fastest to slowest", "create / it", "create --sync / it"]]
     for name, about, _ in found:
         median = medians[name]
-        spread = f"{min(times[name]):.2f} to {max(times[name]):.2f}"
-        rows.append([about, f"{median:.3f}", spread, f"{base / median:.2f}", f"{synced / median:.2f}"])
+        rows.append([about, f"{median:.3f}", spread(times[name]), f"{base / median:.2f}", f"{synced / median:.2f}"])
     return rows
