@@ -152,7 +152,7 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             [CompletionResult]::new('--options', '--options', [CompletionResultType]::ParameterName, 'Mount options, separated by commas; see below')
             [CompletionResult]::new('--autogrow', '--autogrow', [CompletionResultType]::ParameterName, 'Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed)')
             [CompletionResult]::new('--scratch', '--scratch', [CompletionResultType]::ParameterName, 'With --stage: keep the changes in this directory, instead of in memory or $TMPDIR')
-            [CompletionResult]::new('--scratch-size', '--scratch-size', [CompletionResultType]::ParameterName, 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, but no more than half of the memory')
+            [CompletionResult]::new('--scratch-size', '--scratch-size', [CompletionResultType]::ParameterName, 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, or what it may grow to, but no more than half of the memory')
             [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'The file system starts at this byte of the image (units K, M, G, T allowed)')
             [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'The file system is in this partition (MBR or GPT) of the image, counted from 1')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Run the command inside the image: its root directory is the image''s')

@@ -144,7 +144,7 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand --options 'Mount options, separated by commas; see below'
             cand --autogrow 'Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed)'
             cand --scratch 'With --stage: keep the changes in this directory, instead of in memory or $TMPDIR'
-            cand --scratch-size 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, but no more than half of the memory'
+            cand --scratch-size 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, or what it may grow to, but no more than half of the memory'
             cand --offset 'The file system starts at this byte of the image (units K, M, G, T allowed)'
             cand --partition 'The file system is in this partition (MBR or GPT) of the image, counted from 1'
             cand --root 'Run the command inside the image: its root directory is the image''s'

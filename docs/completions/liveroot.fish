@@ -111,7 +111,7 @@ complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l workdir -d 'St
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -s o -l options -d 'Mount options, separated by commas; see below' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l autogrow -d 'Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed)' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l scratch -d 'With --stage: keep the changes in this directory, instead of in memory or $TMPDIR' -r -F
-complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l scratch-size -d 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, but no more than half of the memory' -r
+complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l scratch-size -d 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, or what it may grow to, but no more than half of the memory' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l offset -d 'The file system starts at this byte of the image (units K, M, G, T allowed)' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l partition -d 'The file system is in this partition (MBR or GPT) of the image, counted from 1' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l root -d 'Run the command inside the image: its root directory is the image\'s'

@@ -26,6 +26,7 @@ With --stage:
   A failed command leaves the image as it was, byte for byte. A successful one's changes are one
   transaction of the image's journal, or several if it is too small. New devices look like empty
   files until then. Refused: changing a file of the image by only some of its several names.
+  An image with --autogrow that is too small for the changes is enlarged first.
   While the command works, renaming a directory of the image fails with EXDEV (mv copies), and
   for ordinary users so does chattr +i, with EPERM.
 
@@ -85,7 +86,8 @@ pub struct Run {
     #[arg(long, value_name = "DIR", requires = "stage")]
     pub scratch: Option<PathBuf>,
     /// With --stage: as much memory as changes may take; with --scratch, what must be free there
-    /// (units K, M, G, T allowed). By default the size of the image, but no more than half of the memory.
+    /// (units K, M, G, T allowed). By default the size of the image, or what it may grow to, but no more than
+    /// half of the memory.
     #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "stage")]
     pub scratch_size: Option<u64>,
     /// With --stage: if the command fails, start a shell that sees what it left.

@@ -2,9 +2,11 @@
 
 mod file;
 mod memory;
+mod unflushed;
 
 pub use file::FileDevice;
 pub use memory::MemDevice;
+pub(crate) use unflushed::Unflushed;
 
 use std::io::{self, IoSlice};
 

@@ -225,7 +225,7 @@ impl BlockDevice for Layer {
         if is_free {
             self.note_written(&(offset..offset + len));
             self.base.dev.write_vectored_at(bufs, offset)?;
-            // A stage always ends with a flush.
+            // A stage ends with a flush, where the device has one.
             if len >= EARLY_FROM as u64 {
                 self.base.dev.begin_flush(offset, len);
             }

@@ -12,7 +12,7 @@
 mod apply;
 mod layer;
 
-use crate::device::BlockDevice;
+use crate::device::{BlockDevice, Unflushed};
 use crate::error::{Error, Result};
 use crate::mmp::Claim;
 use crate::ondisk::features::{Incompat, RoCompat};
@@ -84,11 +84,17 @@ impl Stage {
     /// Opens the file system on `device` for changes. What a crash left is finished first, for good;
     /// otherwise nothing of the image's state changes before [`Stage::commit`].
     ///
-    /// `options` as for [`Volume::open`]; durability and syncing have no meaning here.
+    /// `options` as for [`Volume::open`]. Syncing has no meaning here, and only [`Durability::Power`] has
+    /// the commit flush: with less, a power cut may leave some of what was committed; the death of the
+    /// process never does.
     ///
     /// # Errors
     /// As [`Volume::open`].
     pub fn open(device: Arc<dyn BlockDevice>, options: OpenOptions) -> Result<Stage> {
+        let device = match options.durability {
+            Durability::Power => device,
+            Durability::Process | Durability::None => Arc::new(Unflushed(device)),
+        };
         if needs_recovery(&*device)? {
             Volume::open(device.clone(), OpenOptions::default())?.close()?;
         }
@@ -116,7 +122,8 @@ impl Stage {
         })
     }
 
-    /// Makes everything that was done the image's state. It is on disk when the call returns.
+    /// Makes everything that was done the image's state. With [`Durability::Power`] it is on disk when
+    /// the call returns.
     ///
     /// An image without a journal has no transactions: its blocks are written in place, and it is
     /// marked as not clean meanwhile.

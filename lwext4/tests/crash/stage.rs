@@ -1,7 +1,7 @@
 //! A stage is one transaction: whatever cut it off, there is the state before or the state after.
 
 use crate::cuts::Cuts;
-use crate::devices::{Overlay, Recorder};
+use crate::devices::{Event, Overlay, Recorder};
 use crate::full;
 use crate::kernel::{Mounted, can_mount, read_tree};
 use crate::model::{Found, read_volume};
@@ -9,8 +9,8 @@ use crate::power::look;
 use crate::random::Random;
 use crate::tools::{Dir, Family, JOURNALED, available, e2fsck, repair, write_image};
 use lwext4::{
-    Error, FileType, Ino, MemDevice, NewFile, OpenOptions, RenameMode, Result, SetXattrMode, Stage,
-    Volume, WriteMode,
+    Durability, Error, FileType, Ino, MemDevice, NewFile, OpenOptions, RenameMode, Result,
+    SetXattrMode, Stage, Volume, WriteMode,
 };
 use std::sync::Arc;
 
@@ -175,6 +175,48 @@ fn a_stage_cut_off_anywhere_leaves_the_old_state_or_the_new() {
                     e2fsck("-fn", &path, &[0]).expect(&place);
                 }
             }
+        }
+        assert!(states[0] > 0 && states[1] > 0, "{states:?}");
+    }
+}
+
+/// Without the host's barriers a stage is still all or nothing when the process dies, at any write.
+#[test]
+fn a_stage_without_barriers_outlives_its_process() {
+    if !available() {
+        return;
+    }
+    let tmp = Dir::new();
+    let path = tmp.file("cut");
+    for durability in [Durability::Process, Durability::None] {
+        let family = &JOURNALED[0];
+        let start = filled(&family.image(&tmp));
+        let recorder = Arc::new(Recorder::new(MemDevice::from_bytes(&start)));
+        let options = OpenOptions {
+            durability,
+            ..OpenOptions::default()
+        };
+        let stage = Stage::open(recorder.clone(), options).unwrap();
+        work(&stage).unwrap();
+        let begun = recorder.now();
+        stage.commit().unwrap();
+        let events = recorder.events();
+        assert!(!events.iter().any(|event| matches!(event, Event::Flush)));
+        let (old, new) = (show(&start), show(&bytes_of(&recorder)));
+        let mut cuts = Cuts::new(&start, &events);
+        let mut states = [0, 0];
+        for at in begun..=events.len() {
+            let place = format!("{durability:?} cut at {at} of {}", events.len());
+            let cut = cuts.prefix(at).to_bytes();
+            let looked = show(&cut);
+            let is_new = same(&looked, &new);
+            assert!(is_new || same(&looked, &old), "{place}: neither");
+            states[usize::from(is_new)] += 1;
+            write_image(&path, &cut);
+            repair(family.name, &path).expect(&place);
+            let repaired = show(&std::fs::read(&path).unwrap());
+            let expected = if is_new { &new } else { &old };
+            assert!(same(&repaired, expected), "{place}: after e2fsck");
         }
         assert!(states[0] > 0 && states[1] > 0, "{states:?}");
     }

@@ -42,8 +42,8 @@ def contestants(binary, tar, work):
 
 
 def take_turns(label, found, image, tar, runs, progress):
-    """The times of each of what was found, by name. Each has to make `image` anew."""
-    times = {name: [] for name, _, _ in found}
+    """For each of what was found, by name, how long it took to make `image` anew, and until that was on disk."""
+    times, synced = {name: [] for name, _, _ in found}, {name: [] for name, _, _ in found}
     try:
         for number in range(runs):
             for name, _, command in found:
@@ -55,9 +55,11 @@ def take_turns(label, found, image, tar, runs, progress):
                 start = time.monotonic()
                 command()
                 times[name].append(time.monotonic() - start)
+                peers.run("sync", image)
+                synced[name].append(time.monotonic() - start)
     finally:
         image.unlink(missing_ok=True)
-    return times
+    return times, synced
 
 
 def spread(times):
@@ -69,7 +71,7 @@ def measure(binary, tar, work, runs, progress):
     """Rows of a table: what, median, fastest to slowest, liveroot's time by it."""
     image, found = contestants(binary, tar, work)
     try:
-        times = take_turns("trees", found, image, tar, runs, progress)
+        times, _ = take_turns("trees", found, image, tar, runs, progress)
     finally:
         shutil.rmtree(work / "tree")
     medians = {name: statistics.median(runs) for name, runs in times.items()}
