@@ -274,3 +274,38 @@ fn what_is_written_after_a_truncate_began_is_not_lost() {
     assert_eq!(v.read(ino, 4096, &mut found).unwrap(), 8);
     assert_eq!(&found[..8], b"after it");
 }
+
+#[test]
+fn a_file_among_clusters_that_finds_no_room_for_its_acl_is_not_made() {
+    let device = Arc::new(MemDevice::new(16 << 20));
+    let options = FormatOptions {
+        cluster_size: Some(16384),
+        features: "bigalloc".parse().unwrap(),
+        ..FormatOptions::default()
+    };
+    format(&*device, &options).unwrap();
+    let v = Volume::open(device.clone(), OpenOptions::default()).unwrap();
+    let dir = v
+        .create(Ino::ROOT, b"dir", &new(FileType::Directory))
+        .unwrap();
+    // Too many named users for the inode.
+    let mut acl = 2u32.to_le_bytes().to_vec();
+    let named = (0..40u32).map(|id| (2u16, id));
+    let entries = [(1u16, u32::MAX)].into_iter().chain(named);
+    for (tag, id) in entries.chain([(4, u32::MAX), (16, u32::MAX), (32, u32::MAX)]) {
+        acl.extend(tag.to_le_bytes());
+        acl.extend(5u16.to_le_bytes());
+        acl.extend(id.to_le_bytes());
+    }
+    let name = b"system.posix_acl_default";
+    v.setxattr(dir.attr.ino, name, &acl, SetXattrMode::Any)
+        .unwrap();
+    fill(&v);
+    for file_type in [FileType::Regular, FileType::Directory, FileType::Fifo] {
+        let made = v.create(dir.attr.ino, b"new", &new(file_type));
+        assert!(matches!(made, Err(Error::NoSpace)), "{made:?}");
+    }
+    v.forget(dir.attr.ino, 1);
+    v.close().unwrap();
+    e2fsck(&device);
+}

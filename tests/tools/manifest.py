@@ -127,6 +127,11 @@ class Manifest:
             rdev = f"{os.major(info.st_rdev)}:{os.minor(info.st_rdev)}"
         mode = f"{stat.S_IMODE(info.st_mode):04o}"
         fields = [escape(path), kind, mode, info.st_uid, info.st_gid, nlink, size, rdev, info.st_mtime_ns]
+        if kind == "file":
+            seen = self.first.setdefault(info.st_ino, path)
+            if seen != path:
+                # What else there is to say of it has been said.
+                return " ".join(map(str, [*fields, f"same={escape(seen)}"]))
         if self.xattrs:
             for name in sorted(os.listxattr(full, follow_symlinks=False)):
                 value = os.getxattr(full, name, follow_symlinks=False)
@@ -134,11 +139,7 @@ class Manifest:
         if kind == "symlink":
             fields.append(f"target={escape(os.readlink(full))}")
         elif kind == "file":
-            seen = self.first.setdefault(info.st_ino, path)
-            if seen != path:
-                fields.append(f"same={escape(seen)}")
-            else:
-                fields += self.contents(full, info)
+            fields += self.contents(full, info)
         return " ".join(map(str, fields))
 
     def contents(self, full, info):

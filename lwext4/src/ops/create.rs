@@ -224,7 +224,9 @@ impl Fs {
         mut child: RwLockWriteGuard<'_, InodeData>,
         is_dir: bool,
     ) -> Result<()> {
-        if child.maps_blocks(self) {
+        // What stopped before there was a map has none.
+        let is_mapped = child.raw.block().iter().any(|&byte| byte != 0);
+        if is_mapped && child.maps_blocks(self) {
             // A new inode has a few blocks: one step always suffices.
             map::remove(h, &mut child, FileBlock(0), 1 << 32)?;
         }

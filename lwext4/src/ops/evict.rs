@@ -5,6 +5,7 @@ use crate::fs::Fs;
 use crate::inline::is_inline;
 use crate::inode::{Inode, InodeData};
 use crate::journal::{Credits, Handle};
+use crate::ondisk::features::Incompat;
 use crate::ondisk::inode::InodeFlags;
 use crate::types::{FileBlock, FileType, Ino};
 use crate::{map, xattr};
@@ -16,13 +17,18 @@ impl InodeData {
         if self.raw.flags().intersects(elsewhere) {
             return false;
         }
+        let is_short = self.raw.size() < self.raw.block().len() as u64;
+        // Blocks of attributes count as the inode's there: they say nothing.
+        if fs.geo.features.incompat.contains(Incompat::EA_INODE) {
+            return is_short;
+        }
         // Old images: a link without blocks of its own, apart from attributes.
         let own = if self.raw.file_acl() == 0 {
             0
         } else {
             u64::from(fs.geo.block_size / 512) << fs.geo.cluster_bits
         };
-        self.raw.size() < 60 && self.raw.sectors(fs.geo.block_size) <= own
+        is_short && self.raw.sectors(fs.geo.block_size) <= own
     }
 
     /// Whether `i_block` maps blocks.

@@ -226,6 +226,76 @@ fn what_fits_nowhere_else_goes_into_an_inode() {
     image.assert_consistent();
 }
 
+/// e2fsck 1.47.0 takes the target of a short link with such a value for block numbers.
+#[test]
+fn a_short_link_has_no_values_in_inodes() {
+    for options in IMAGES {
+        let image = Image::make(options);
+        let volume = image.open();
+        let before = free(&volume);
+        let link = |name: &str, target: &[u8]| {
+            let made = volume.symlink(Ino::ROOT, name.as_bytes(), target, 0, 0);
+            made.expect("a link").attr.ino
+        };
+        let (short, long) = (link("short", b"target"), link("long", &[b'x'; 60]));
+        let set =
+            |ino, len| volume.setxattr(ino, b"trusted.large", &bytes(3, len), SetXattrMode::Any);
+        assert_eq!(set(short, 5000).expect_err("no room").errno(), 28);
+        set(short, 300).expect("room");
+        set(long, 5000).expect("room");
+        volume.close().expect("closed");
+        image.assert_consistent();
+        let volume = image.open();
+        for (name, target) in [("short", &b"target"[..]), ("long", &[b'x'; 60])] {
+            let ino = volume
+                .lookup(Ino::ROOT, name.as_bytes())
+                .expect("a link")
+                .attr
+                .ino;
+            assert_eq!(volume.readlink(ino).expect("a target"), target);
+            volume.unlink(Ino::ROOT, name.as_bytes()).expect("deleted");
+            volume.forget(ino, 1);
+        }
+        volume.sync().expect("synced");
+        assert_eq!(free(&volume), before, "{options}");
+        volume.close().expect("closed");
+        image.assert_consistent();
+    }
+}
+
+/// What a kernel may have written: the target stays a target.
+#[test]
+fn a_short_link_that_has_a_value_in_an_inode_is_read() {
+    let image = Image::make("-t ext4 -b 4096 -O ea_inode -J size=4");
+    if !can_mount() {
+        eprintln!(
+            "skipped: a_short_link_that_has_a_value_in_an_inode_is_read: needs root and loop devices"
+        );
+        return;
+    }
+    let mounted = image.mount();
+    std::os::unix::fs::symlink("target", mounted.file("l")).expect("a link");
+    rustix::fs::lsetxattr(
+        mounted.file("l"),
+        "trusted.large",
+        &bytes(3, 5000),
+        rustix::fs::XattrFlags::empty(),
+    )
+    .expect("an attribute");
+    drop(mounted);
+    let volume = image.open();
+    let before = free(&volume);
+    let ino = volume.lookup(Ino::ROOT, b"l").expect("a link").attr.ino;
+    assert_eq!(volume.readlink(ino).expect("a target"), b"target");
+    assert!(volume.getxattr(ino, b"trusted.large").expect("a value") == bytes(3, 5000));
+    volume.unlink(Ino::ROOT, b"l").expect("deleted");
+    volume.forget(ino, 1);
+    volume.sync().expect("synced");
+    assert_eq!(free(&volume).1, before.1 + 2);
+    volume.close().expect("closed");
+    image.assert_consistent();
+}
+
 #[test]
 fn a_full_image_keeps_its_attributes() {
     let image = Image::make("-t ext4 -b 1024 -N 32 -O ea_inode");

@@ -44,6 +44,8 @@ pub struct Facts {
     pub values: bool,
     /// Small files and directories are inside their inodes.
     pub inline: bool,
+    /// What users and groups have is counted.
+    pub quota: bool,
     pub journal: bool,
     /// ext4-view reads such images.
     pub viewable: bool,
@@ -62,6 +64,7 @@ impl Facts {
             extents: features.incompat.contains(Incompat::EXTENTS),
             values: features.incompat.contains(Incompat::EA_INODE),
             inline: features.incompat.contains(Incompat::INLINE_DATA),
+            quota: features.ro_compat.contains(RoCompat::QUOTA),
             journal: features.compat.contains(Compat::HAS_JOURNAL),
             viewable: !features.incompat.intersects(
                 Incompat::META_BG | Incompat::LARGEDIR | Incompat::INLINE_DATA | Incompat::EA_INODE,
