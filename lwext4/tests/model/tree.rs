@@ -153,7 +153,8 @@ impl Tree {
             .find(|&id| self.slots[id].as_ref().is_some_and(&want))
     }
 
-    /// Whether `ancestor` is `id` or above it. What was removed is nowhere.
+    /// Whether `ancestor` is `id` or above it. What was removed is nowhere, and a file, which may have
+    /// several names, is below nothing.
     pub fn is_above(&self, ancestor: Id, id: Id) -> bool {
         let mut at = id;
         loop {
@@ -161,7 +162,7 @@ impl Tree {
                 return true;
             }
             let node = self.node(at);
-            if at == self.root || node.nlink == 0 {
+            if at == self.root || node.nlink == 0 || !node.is_dir() {
                 return false;
             }
             at = node.parent;
