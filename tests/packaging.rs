@@ -17,7 +17,7 @@ fn packages() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-        run(&mut Command::new(project.join("scripts/package")));
+        run(Command::new(project.join("scripts/package")).arg("--quick"));
         project.join("target/package")
     })
 }
