@@ -38,7 +38,7 @@ mod xattr;
 pub use attr::*;
 pub use bulk::{Bulk, BulkOptions, Content, Node, ParentTimes};
 pub use check::{CheckOptions, Problem, ProblemKind, Summary, check};
-pub use device::{BlockDevice, FileDevice, MemDevice};
+pub use device::{BlockDevice, FileDevice, MemDevice, Unflushed};
 pub use error::{Corrupt, Error, Result};
 pub use file::WriteMode;
 pub use format::{Erase, FeatureEdits, FormatOptions, FormatReport, JournalSize, format};

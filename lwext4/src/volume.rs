@@ -291,6 +291,15 @@ impl Volume {
         self.fs.grow(bytes)
     }
 
+    /// Grows a full file system as [`OpenOptions::autogrow`](crate::OpenOptions::autogrow) allows, by
+    /// `missing` bytes at least where that is not too much: whether it is larger now.
+    ///
+    /// # Errors
+    /// What went wrong on the device. Being unable to grow is no error.
+    pub fn make_room(&self, missing: u64) -> Result<bool> {
+        self.fs.witness(self.fs.make_room(missing))
+    }
+
     /// Sizes and counts of the whole file system.
     pub fn statfs(&self) -> StatFs {
         self.fs.statfs()

@@ -6,13 +6,13 @@ use crate::cli::{self, Size};
 use crate::failure::{Failure, Result};
 use crate::import::clock::clock;
 use crate::import::progress::{Progress, Style};
-use crate::import::{Job, Spool, Unsynced, fill, fit, measure};
+use crate::import::{Job, Spool, fill, fit, measure};
 use crate::session::image::human_size;
 use crate::session::in_use::{self, FileId};
 use crate::sys::{Access, ByteRange};
 use lwext4::{
     BlockDevice, Durability, Erase, Error, FileDevice, FormatOptions, FormatReport, JournalSize,
-    OpenOptions, Timestamp, Volume, format,
+    OpenOptions, Timestamp, Unflushed, Volume, format,
 };
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
@@ -194,7 +194,8 @@ impl Plan<'_> {
     fn make(&self, path: &Path, device: FileDevice, size: &Sized) -> Result<(), Unmade> {
         let style = self.args.report.style();
         let device: Arc<dyn BlockDevice> = if self.source.is_some() && !self.args.sync {
-            Arc::new(Unsynced(device))
+            // Nobody depends on it yet, as on the copy that cp(1) makes.
+            Arc::new(Unflushed(device))
         } else {
             Arc::new(device)
         };

@@ -25,10 +25,8 @@ pub mod progress;
 mod run;
 mod spool;
 pub mod tar;
-mod unsynced;
 
 pub use measure::{Needs, fit, measure};
 pub use open::Opened;
 pub use run::{Job, fill};
 pub use spool::Spool;
-pub use unsynced::Unsynced;

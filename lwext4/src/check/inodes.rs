@@ -368,5 +368,5 @@ impl Checker<'_> {
 
 /// Whether a symlink's target is inside the inode.
 pub(super) fn is_fast_symlink(raw: &RawInode) -> bool {
-    raw.size() != 0 && raw.size() < raw.block().len() as u64
+    raw.size() != 0 && raw.is_short()
 }

@@ -6,7 +6,7 @@ mod unflushed;
 
 pub use file::FileDevice;
 pub use memory::MemDevice;
-pub(crate) use unflushed::Unflushed;
+pub use unflushed::Unflushed;
 
 use std::io::{self, IoSlice};
 

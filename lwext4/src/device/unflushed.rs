@@ -2,13 +2,13 @@
 
 use super::BlockDevice;
 use std::io::{self, IoSlice};
-use std::sync::Arc;
 
 /// Does everything but flush. What was written survives this process, in the order of the calls, since
 /// it is the host's; a power cut may leave any of it out.
-pub(crate) struct Unflushed(pub Arc<dyn BlockDevice>);
+#[derive(Debug)]
+pub struct Unflushed<D>(pub D);
 
-impl BlockDevice for Unflushed {
+impl<D: BlockDevice> BlockDevice for Unflushed<D> {
     fn size(&self) -> u64 {
         self.0.size()
     }

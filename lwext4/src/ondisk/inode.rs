@@ -202,6 +202,11 @@ impl RawInode {
         &self.bytes[BLOCK_AT..BLOCK_AT + BLOCK_LEN]
     }
 
+    /// Whether `i_block` would hold data of the inode's size: the target of a short symlink.
+    pub fn is_short(&self) -> bool {
+        self.size() < self.block().len() as u64
+    }
+
     /// [`Self::block`], to be changed.
     pub fn block_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[BLOCK_AT..BLOCK_AT + BLOCK_LEN]

@@ -17,10 +17,9 @@ impl InodeData {
         if self.raw.flags().intersects(elsewhere) {
             return false;
         }
-        let is_short = self.raw.size() < self.raw.block().len() as u64;
         // Blocks of attributes count as the inode's there: they say nothing.
         if fs.geo.features.incompat.contains(Incompat::EA_INODE) {
-            return is_short;
+            return self.raw.is_short();
         }
         // Old images: a link without blocks of its own, apart from attributes.
         let own = if self.raw.file_acl() == 0 {
@@ -28,7 +27,7 @@ impl InodeData {
         } else {
             u64::from(fs.geo.block_size / 512) << fs.geo.cluster_bits
         };
-        is_short && self.raw.sectors(fs.geo.block_size) <= own
+        self.raw.is_short() && self.raw.sectors(fs.geo.block_size) <= own
     }
 
     /// Whether `i_block` maps blocks.

@@ -49,9 +49,30 @@ impl Fs {
         if !self.alloc.take_starved() || self.keeps_size.load(Ordering::Relaxed) {
             return Ok(false);
         }
+        let grown = self.grow_by(0, most)?;
+        if grown {
+            tries.blocks = self.geo.blocks();
+        }
+        Ok(grown)
+    }
+
+    /// Grows a full volume as autogrow does, by `missing` bytes at least: whether it is larger now. It
+    /// need not be allowed to, or able to.
+    pub fn make_room(&self, missing: u64) -> Result<bool> {
+        let Some(most) = self.options.autogrow else {
+            return Ok(false);
+        };
+        let _one = self.resizing.lock();
+        self.grow_by(missing, most)
+    }
+
+    /// Grows by an eighth, [`LEAST`] and `missing` bytes at least, up to `most`. The caller has the lock.
+    fn grow_by(&self, missing: u64, most: u64) -> Result<bool> {
         let bits = self.geo.block_bits;
         let now = self.geo.blocks() << bits;
-        let wanted = now.saturating_add((now / 8).max(LEAST)).min(most);
+        let wanted = now
+            .saturating_add((now / 8).max(LEAST).max(missing))
+            .min(most);
         if wanted <= now {
             return Ok(false);
         }
@@ -61,7 +82,6 @@ impl Fs {
         match grown {
             Ok(size) if size > now => {
                 log::info!("the volume was full: it has {size} bytes now");
-                tries.blocks = self.geo.blocks();
                 Ok(true)
             }
             Ok(_) => Ok(false),

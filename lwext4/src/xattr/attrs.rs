@@ -157,8 +157,8 @@ impl Attrs {
         let own = outside.values().filter(|_| !shared);
         // Of a short link with blocks, e2fsck 1.47.0 and kernels before 6.17 take the target for their
         // numbers, and blocks of values count as the inode's.
-        let is_short_link = inode.raw.file_type() == Some(FileType::Symlink)
-            && inode.raw.size() < inode.raw.block().len() as u64;
+        let is_short_link =
+            inode.raw.file_type() == Some(FileType::Symlink) && inode.raw.is_short();
         let counted = inside.values().chain(own).map(|(ino, _)| ino).collect();
         Ok(Attrs {
             value_blocks: value_blocks(fs, &inside, &outside),

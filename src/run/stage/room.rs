@@ -3,47 +3,29 @@
 use crate::failure::{Failure, Result};
 use crate::session::image::Image;
 use crate::sys::Access;
-use lwext4::{BlockDevice, Error, OpenOptions, Volume};
+use lwext4::{Error, OpenOptions, Volume};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The least that is added, in bytes.
-const LEAST: u64 = 64 << 20;
-
-/// Makes the image larger after what is in `upper` has found no space in it: by what is missing, and by
-/// an eighth at least. Whether it is larger now: it need not be allowed to, or able to.
+/// Makes the image larger after what is in `upper` has found no space in it, by what is missing at least.
+/// Whether it is larger now: it need not be allowed to, or able to.
 ///
 /// # Errors
 /// What the image met while it grew, or what is in `upper` cannot be counted.
 pub fn make(image: &Image, engine: &OpenOptions, upper: &Path) -> Result<bool> {
-    let Some(most) = engine.autogrow else {
+    if engine.autogrow.is_none() {
         return Ok(false);
-    };
+    }
     let explain = |error: Error| image.explain(&error, Access::Write);
+    let new = taken(upper).map_err(|e| Failure::of(upper, e))?;
     let volume = Volume::open(image.device.clone(), engine.clone()).map_err(explain)?;
     let found = volume.statfs();
-    let now = image.device.size();
     let free = found.free_blocks * u64::from(found.block_size);
-    let new = taken(upper).map_err(|e| Failure::of(upper, e))?;
-    let step = (now / 8)
-        .max(LEAST)
-        .max((new + new / 16).saturating_sub(free));
-    let wanted = now.saturating_add(step).min(most);
-    let grown = if wanted > now {
-        volume.grow(wanted).map(|size| size > now)
-    } else {
-        Ok(false)
-    };
+    let grown = volume.make_room((new + new / 16).saturating_sub(free));
     let closed = volume.close();
-    let grown = match grown {
-        Err(Error::Unsupported(why)) => {
-            log::warn!("{}: full, and cannot grow: {why}", image.given.display());
-            false
-        }
-        grown => grown.map_err(explain)?,
-    };
+    let grown = grown.map_err(explain)?;
     closed.map_err(explain)?;
     Ok(grown)
 }
