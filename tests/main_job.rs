@@ -7,6 +7,7 @@
 mod support;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use support::command::{command, run, shell};
 use support::full;
@@ -82,8 +83,13 @@ fn fill(how: How, image: &Image, load: &Load) -> String {
     filled.manifest
 }
 
-/// What the kernel's ext4 makes of the same input on the same kind of image, where it can be asked.
+/// What the kernel makes of the input, by the kind of image.
+type References = Vec<(Spec, Arc<OnceLock<Option<String>>>)>;
+
+/// What the kernel's ext4 makes of the same input on the same kind of image, where it can be asked. Each kind is
+/// wanted twice, once for each maker.
 fn reference(load: &Load, spec: &Spec) -> Option<String> {
+    static KNOWN: Mutex<References> = Mutex::new(References::new());
     if !loop_works() {
         return None;
     }
@@ -91,7 +97,23 @@ fn reference(load: &Load, spec: &Spec) -> Option<String> {
         maker: Maker::Mke2fs,
         ..*spec
     };
-    let image = Image::make(&spec).ok()?;
+    let slot = {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.iter().position(|(kind, _)| *kind == spec) {
+            // The second one is the last.
+            Some(at) => known.swap_remove(at).1,
+            None => {
+                let slot = Arc::default();
+                known.push((spec, Arc::clone(&slot)));
+                slot
+            }
+        }
+    };
+    slot.get_or_init(|| ask_the_kernel(load, &spec)).clone()
+}
+
+fn ask_the_kernel(load: &Load, spec: &Spec) -> Option<String> {
+    let image = Image::make(spec).ok()?;
     fill(How::Loop, &image, load);
     let mounted = Mounted::new(How::Loop, &image);
     let wanted = manifest(&mounted.join(TREE));

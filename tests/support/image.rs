@@ -52,7 +52,7 @@ pub enum Maker {
 }
 
 /// How an image is to be made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
     pub maker: Maker,
     pub features: Features,
