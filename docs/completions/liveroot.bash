@@ -1392,7 +1392,7 @@ _liveroot() {
             return 0
             ;;
         liveroot__subcmd__run)
-            opts="-o -r -h -V --root --resolv-conf --at --bind --env --workdir --options --read-only --autogrow --stage --scratch --scratch-size --keep-failed --offset --partition --no-sandbox --help --version"
+            opts="-o -r -h -V --root --resolv-conf --at --bind --env --workdir --options --read-only --autogrow --direct --stage --scratch --scratch-size --keep-failed --offset --partition --no-sandbox --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -110,15 +110,16 @@ complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l env -d 'Set an
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l workdir -d 'Start in this directory. By default the current one, with --root the image\'s /' -r -F
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -s o -l options -d 'Mount options, separated by commas; see below' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l autogrow -d 'Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed)' -r
-complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l scratch -d 'With --stage: keep the changes in this directory, instead of in memory or $TMPDIR' -r -F
-complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l scratch-size -d 'With --stage: as much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, or what it may grow to, but no more than half of the memory' -r
+complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l scratch -d 'Keep the changes in this directory, instead of in memory or $TMPDIR' -r -F
+complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l scratch-size -d 'As much memory as changes may take; with --scratch, what must be free there (units K, M, G, T allowed). By default the size of the image, or what it may grow to, but no more than half of the memory' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l offset -d 'The file system starts at this byte of the image (units K, M, G, T allowed)' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l partition -d 'The file system is in this partition (MBR or GPT) of the image, counted from 1' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l root -d 'Run the command inside the image: its root directory is the image\'s'
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l resolv-conf -d 'With --root: let the command see the host\'s /etc/resolv.conf'
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -s r -l read-only -d 'Change nothing in the image'
-complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l stage -d 'Keep what the command changes apart, and put it into the image only if the command succeeds'
-complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l keep-failed -d 'With --stage: if the command fails, start a shell that sees what it left'
+complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l direct -d 'Let the command change the image itself, as it goes along, and leave there what a failed one did'
+complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l stage -d 'Fail where changes cannot be kept apart until the command has succeeded, instead of working on the image itself'
+complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l keep-failed -d 'If the command fails, start a shell that sees what it left'
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -l no-sandbox -d 'Let the process that reads the image keep its privileges; see liveroot mount'
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c liveroot -n "__fish_liveroot_using_subcommand run" -s V -l version -d 'Print version'

@@ -18,17 +18,20 @@ What the command finds:
   When the command ends, whatever it left running is killed, and the image is closed.
 
 Mount options (-o): as for liveroot mount; those that matter here:
-  fsync=ignore            programs' fsync does not wait for the disk; only the end of run does
+  fsync=ignore            with --direct: programs' fsync does not wait for the disk, only the end of
+                          run does; otherwise it never waits
   durability=power, process, none;  commit=SECONDS;  relatime;  threads=N;  stats=FILE
   nosuid, nodev, noexec
 
-With --stage:
-  A failed command leaves the image as it was, byte for byte. A successful one's changes are one
-  transaction of the image's journal, or several if it is too small. New devices look like empty
-  files until then. Refused: changing a file of the image by only some of its several names.
-  An image with --autogrow that is too small for the changes is enlarged first.
-  While the command works, renaming a directory of the image fails with EXDEV (mv copies), and
-  for ordinary users so does chattr +i, with EPERM.
+What becomes of the changes:
+  The command works on an overlay over the image. If it fails, the image stays as it was, byte for
+  byte. If it ends with 0, its changes are one transaction of the image's journal, or several if it
+  is too small. An image with --autogrow that is too small for them is enlarged first.
+  As in any container, renaming a directory of the image fails with EXDEV meanwhile (mv copies). For
+  ordinary users new devices look like empty files until the end, and chattr +i fails with EPERM.
+  With --direct the command works on the image itself: nothing of this applies, and what a failed
+  command did stays. So it does, with a warning, where the kernel has no overlays for this user
+  (before Linux 5.11), and for images with casefold, encrypt or verity; --stage fails there.
 
 Exit codes:
   that of the command; 128+N if signal N ended it
@@ -41,7 +44,7 @@ Examples:
   liveroot run rootfs.ext4 --at /mnt -- ./setup.sh /mnt
   liveroot run rootfs.ext4 --root --resolv-conf -- apt-get install -y openssh-server
   liveroot run rootfs.ext4 --autogrow=8G -- sh -c 'tar -x -C \"$LIVEROOT\" -f large.tar'
-  liveroot run rootfs.ext4 --stage --keep-failed --root -- ./setup.sh
+  liveroot run rootfs.ext4 --keep-failed --root -- ./setup.sh
   liveroot run rootfs.ext4 --root --bind .:/src:ro --workdir /src -- make install")]
 pub struct Run {
     /// The image file, or a block device.
@@ -76,22 +79,23 @@ pub struct Run {
     /// Make the image larger when it would be full, up to MAX bytes (units K, M, G, T allowed).
     #[arg(long, value_name = "MAX", num_args = 0..=1, require_equals = true, value_parser = parse_size)]
     pub autogrow: Option<Option<u64>>,
-    /// Keep what the command changes apart, and put it into the image only if the command succeeds.
-    ///
-    /// It works on an overlay over the image. If it ends with 0, everything it has changed is applied at
-    /// once; otherwise the image stays as it is, byte for byte.
+    /// Let the command change the image itself, as it goes along, and leave there what a failed one did.
     #[arg(long)]
+    pub direct: bool,
+    /// Fail where changes cannot be kept apart until the command has succeeded, instead of working on the
+    /// image itself.
+    #[arg(long, conflicts_with = "direct")]
     pub stage: bool,
-    /// With --stage: keep the changes in this directory, instead of in memory or $TMPDIR.
-    #[arg(long, value_name = "DIR", requires = "stage")]
+    /// Keep the changes in this directory, instead of in memory or $TMPDIR.
+    #[arg(long, value_name = "DIR", conflicts_with = "direct")]
     pub scratch: Option<PathBuf>,
-    /// With --stage: as much memory as changes may take; with --scratch, what must be free there
-    /// (units K, M, G, T allowed). By default the size of the image, or what it may grow to, but no more than
-    /// half of the memory.
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "stage")]
+    /// As much memory as changes may take; with --scratch, what must be free there (units K, M, G, T
+    /// allowed). By default the size of the image, or what it may grow to, but no more than half of the
+    /// memory.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, conflicts_with = "direct")]
     pub scratch_size: Option<u64>,
-    /// With --stage: if the command fails, start a shell that sees what it left.
-    #[arg(long, requires = "stage")]
+    /// If the command fails, start a shell that sees what it left.
+    #[arg(long, conflicts_with = "direct")]
     pub keep_failed: bool,
     /// Where the file system is.
     #[command(flatten)]

@@ -53,6 +53,10 @@ pub struct Policy {
     /// [`rules::STAND_IN`](super::rules::STAND_IN), and others not at all: an overlay in a user namespace
     /// fails to copy files that have any.
     pub trusted_stand_in: bool,
+    /// Show regular files with several names with the attribute
+    /// [`rules::FILE_MARK`](super::rules::FILE_MARK), so that an overlay's copies tell what they are copies
+    /// of; and show none of the image's own that are called like it.
+    pub marks_files: bool,
 }
 
 impl Face {

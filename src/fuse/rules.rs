@@ -43,6 +43,9 @@ pub fn setuid_after(asked: &SetAttr, by_root: bool) -> Setuid {
 /// What goes before the names of `trusted.` attributes where attributes of users stand in for them.
 pub const STAND_IN: &[u8] = b"user.liveroot.";
 
+/// An attribute that tells which file of the image this is: the inode's number, in decimal.
+pub const FILE_MARK: &[u8] = b"user.liveroot.file";
+
 /// Whether programs may see that a file has the attribute `name`.
 pub fn lists_xattr(name: &[u8], to_root: bool) -> bool {
     to_root || !name.starts_with(b"trusted.")

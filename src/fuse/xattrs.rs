@@ -24,6 +24,9 @@ fn is_users(name: &[u8]) -> bool {
 impl Face {
     /// An attribute's value as the kernel is to see it.
     pub(super) fn xattr(&self, ino: Ino, name: &[u8]) -> Result<Vec<u8>, Error> {
+        if self.policy.marks_files && name == rules::FILE_MARK {
+            return self.mark(ino).ok_or(Error::NoAttribute);
+        }
         let mut value = self.volume.getxattr(ino, self.meant(name))?;
         if acl::is_acl(name) {
             acl::to_host(&self.owners.map, &mut value);
@@ -61,7 +64,14 @@ impl Face {
     /// The names of the attributes that the caller of `req` may see, each with a NUL behind it.
     pub(super) fn xattr_list(&self, ino: Ino, req: &Request) -> Result<Vec<u8>, Error> {
         let mut list = Vec::new();
+        if self.mark(ino).is_some() {
+            list.extend_from_slice(rules::FILE_MARK);
+            list.push(0);
+        }
         for name in &self.volume.listxattr(ino)? {
+            if self.policy.marks_files && name == rules::FILE_MARK {
+                continue;
+            }
             let is_trusted = !rules::lists_xattr(name, false);
             if is_trusted && self.policy.trusted_stand_in {
                 if !self.takes_users_xattrs(ino) {
@@ -75,6 +85,16 @@ impl Face {
             list.push(0);
         }
         Ok(list)
+    }
+
+    /// The value of a file's mark, if it has one.
+    fn mark(&self, ino: Ino) -> Option<Vec<u8>> {
+        let attr = match self.policy.marks_files {
+            true => self.volume.getattr(ino).ok()?,
+            false => return None,
+        };
+        let is_marked = attr.file_type == FileType::Regular && attr.nlink > 1;
+        is_marked.then(|| attr.ino.to_string().into_bytes())
     }
 
     /// The attribute that one called `name` stands for, or itself.

@@ -310,7 +310,8 @@ impl Source for Directory {
     }
 }
 
-fn time(secs: i64, nanos: i64) -> Timestamp {
+/// A time of a file of the host.
+pub fn time(secs: i64, nanos: i64) -> Timestamp {
     Timestamp {
         secs,
         nanos: u32::try_from(nanos).unwrap_or(0),

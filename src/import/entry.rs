@@ -15,6 +15,14 @@ pub enum Change {
     Remove(Vec<u8>),
     /// What is in the directory from layers below goes; the directory stays (an opaque directory).
     Clear(Vec<u8>),
+    /// The name at `path` is to be one more of the file at `target`, which came before. The times of its
+    /// directory stay as they are.
+    Join {
+        /// The name.
+        path: Vec<u8>,
+        /// Another name of the file.
+        target: Vec<u8>,
+    },
     /// A layer begins: [`Self::Remove`] and [`Self::Clear`] spare what it puts there itself.
     Layer,
 }

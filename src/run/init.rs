@@ -74,7 +74,7 @@ fn exit_code(status: WaitStatus) -> u8 {
 
 /// Is init, and returns the command's exit code. The keeper says over `keeper` when the mount is
 /// there.
-pub fn run(order: &Order, keeper: OwnedFd, confined: bool, mask: SignalMask) -> u8 {
+pub fn run(order: &Order, keeper: OwnedFd, supervised: bool, mask: SignalMask) -> u8 {
     // If the keeper is killed, nobody watches any more.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     if !matches!(message::receive::<Go>(&keeper), Ok(Some(_))) {
@@ -86,7 +86,7 @@ pub fn run(order: &Order, keeper: OwnedFd, confined: bool, mask: SignalMask) -> 
         .enter()
         .and_then(|()| sys::fork().map_err(|e| Failure::new(format!("starting the command: {e}"))));
     match started {
-        Ok(Fork::Child) => program::run(order, &keeper, confined, mask),
+        Ok(Fork::Child) => program::run(order, &keeper, supervised, mask),
         Ok(Fork::Parent(command)) => {
             drop(keeper);
             let code = reap(command);

@@ -44,11 +44,12 @@ fn carry_out(mut order: Order, front: &mut BufReader<UnixStream>, mask: SignalMa
         namespace::leave_groups();
     }
     let (ours, theirs) = message::channel().map_err(|e| failed("making a socket", e))?;
+    let supervised = entered.confined || order.stage.is_some();
     // Both before there are threads, and init before there is anything that it must not hold open.
     let pid = match sys::fork_as_init().map_err(|e| explain_pids(&e))? {
         Fork::Child => {
             drop(ours);
-            let code = init::run(&order, theirs, entered.confined, mask);
+            let code = init::run(&order, theirs, supervised, mask);
             std::process::exit(code.into());
         }
         Fork::Parent(pid) => pid,
@@ -104,8 +105,8 @@ fn keep(
         Event::Mounted(device) => device,
         Event::Closed(line) => return Err(Failure::reported(&line.unwrap_or_default(), 0)),
     };
-    let way = entered.confined.then_some((door, device));
-    let started = start(order, front, init, command, server, way);
+    let door = entered.confined.then_some(door);
+    let started = start(order, front, init, command, server, (door, device));
     let watch = match started {
         Ok(watch) => watch,
         Err(failure) => {
@@ -159,17 +160,19 @@ fn start(
     init: &Init,
     command: OwnedFd,
     server: &OwnedFd,
-    door: Option<(Door, Device)>,
+    (door, device): (Option<Door>, Device),
 ) -> Result<JoinHandle<u8>> {
     let covered = order
         .staged
         .as_ref()
         .map(|staged| staged.cover())
         .transpose()?;
-    let way = door.map(|(door, device)| match covered {
-        Some(device) => (Way::Scratch, device),
-        None => (Way::Image(door), device),
-    });
+    let way = match (door, covered) {
+        (Some(door), None) => Way::Image(door),
+        (Some(_), Some(_)) => Way::Scratch,
+        (None, _) => Way::Kernel,
+    };
+    let device = covered.unwrap_or(device);
     let covered = Covered(order.staged.clone());
     let placeholders = Placeholders::make(&order.view.mount, &order.view.mounted_on())?;
     sys::block_termination().map_err(|e| failed("blocking signals", e))?;
@@ -186,13 +189,10 @@ fn start(
         _ => None,
     };
     drop(command);
-    let supervisor = match (listener, way) {
-        (Some(listener), Some((way, device))) => {
-            let supervisor = Supervisor::start(listener, way, device);
-            Some(supervisor.map_err(|e| failed("supervising the command", e))?)
-        }
-        _ => None,
-    };
+    let supervisor = listener
+        .map(|listener| Supervisor::start(listener, way, device))
+        .transpose()
+        .map_err(|e| failed("supervising the command", e))?;
     let init = init.clone();
     let server = server
         .try_clone()

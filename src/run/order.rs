@@ -76,7 +76,11 @@ impl Order {
             },
             command: args.command.clone(),
             // Where nothing is changed nothing need be kept apart.
-            stage: (args.stage && !settings.flags.read_only).then(|| Wish {
+            stage: (!args.direct && !settings.flags.read_only).then(|| Wish {
+                required: args.stage
+                    || args.keep_failed
+                    || args.scratch.is_some()
+                    || args.scratch_size.is_some(),
                 scratch: args.scratch.clone(),
                 size: args.scratch_size,
             }),

@@ -35,10 +35,10 @@ const HANDED_OVER: [&str; 10] = [
     "NO_PROXY",
 ];
 
-/// Becomes the command; returns an exit code only where it cannot. Where the kernel confines it, the
+/// Becomes the command; returns an exit code only where it cannot. Where it is supervised, the
 /// keeper gets the listener of its filter.
-pub fn run(order: &Order, keeper: &OwnedFd, confined: bool, mask: SignalMask) -> u8 {
-    let told = if confined {
+pub fn run(order: &Order, keeper: &OwnedFd, supervised: bool, mask: SignalMask) -> u8 {
+    let told = if supervised {
         supervise(keeper)
     } else {
         tell(keeper, None)

@@ -89,6 +89,9 @@ pub struct Settings {
     /// How `trusted.` attributes are shown: see
     /// [`Policy::trusted_stand_in`](crate::fuse::Policy::trusted_stand_in).
     pub trusted_stand_in: bool,
+    /// Whether files with several names are marked: see
+    /// [`Policy::marks_files`](crate::fuse::Policy::marks_files).
+    pub marks_files: bool,
     /// What the engine is told.
     pub engine: OpenOptions,
 }
@@ -160,6 +163,7 @@ impl Settings {
             source: None,
             asks_open: false,
             trusted_stand_in: false,
+            marks_files: false,
             engine: OpenOptions::default(),
         };
         let mut places = 0;

@@ -207,6 +207,7 @@ impl Serving {
             asks_open: settings.asks_open || has_verity(&volume),
             no_fsync: settings.engine.fsync == FsyncMode::Ignore,
             trusted_stand_in: settings.trusted_stand_in,
+            marks_files: settings.marks_files,
         };
         let face = Face::new(
             volume.clone(),

@@ -87,9 +87,20 @@ impl Desk {
                 mount --bind .subids "$file"
             done
             exec setpriv --reuid="$4" --regid="$4" --clear-groups env -u XDG_RUNTIME_DIR sh -euc "$2" sh"#;
+        // Whoever runs the tests in the background has signals of the terminal ignored.
         let mut unshare = command(
-            "unshare",
-            ["-m", "sh", "-euc", enter, "sh", LIVEROOT, script],
+            "env",
+            [
+                "--default-signal=INT,QUIT",
+                "unshare",
+                "-m",
+                "sh",
+                "-euc",
+                enter,
+                "sh",
+                LIVEROOT,
+                script,
+            ],
         );
         unshare
             .args([format!("{:?}", self.who).as_str(), USER])

@@ -69,7 +69,7 @@ impl Running {
     fn start(desk: &Desk, script: &str) -> Running {
         let script = script.replace('\'', "'\\''");
         let mut command = desk.command(&format!(
-            "exec ./liveroot run image.ext4 -o commit=1 -- sh -c '{script}'"
+            "exec ./liveroot run --direct image.ext4 -o commit=1 -- sh -c '{script}'"
         ));
         let shell = command.stdout(Stdio::piped()).spawn();
         let mut shell = shell.expect("a shell can be started");

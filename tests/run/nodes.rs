@@ -26,7 +26,7 @@ fn same_as_the_kernel(test: &str, programs: &[&'static str], script: &str) {
         run(sh.arg("script").arg(dir))
     });
     let made = desk.image("made.ext4", 64);
-    let out = desk.run("./liveroot run made.ext4 -- sh -c 'sh script \"$LIVEROOT\"'");
+    let out = desk.run("./liveroot run --direct made.ext4 -- sh -c 'sh script \"$LIVEROOT\"'");
     assert_eq!(out, printed);
     assert_clean(&made);
     assert_same(
@@ -164,7 +164,7 @@ fn what_lies_outside_stays_forbidden() {
     }
     let desk = Desk::of(Who::User);
     let image = desk.image("image.ext4", 64);
-    let script = r#"./liveroot run image.ext4 -- sh -c '
+    let script = r#"./liveroot run --direct image.ext4 -- sh -c '
         refused() { ! "$@" 2>/dev/null || echo "worked: $*"; }
         touch file
         refused mknod node c 1 3; refused mknod /tmp/liveroot-node c 1 3; refused mknod /dev/shm/node c 1 3

@@ -11,7 +11,7 @@ use super::support::requirements::Need;
 use super::support::{full, tree};
 
 /// How it is done without a stage.
-const DIRECT: &str = "-o fsync=ignore";
+const DIRECT: &str = "--direct -o fsync=ignore";
 
 /// What a setup script does: unpacks, makes users' files, devices, capabilities and permissions.
 ///

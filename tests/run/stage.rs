@@ -1,4 +1,4 @@
-//! `run --stage`: what a command did to an image that is not empty comes out as without a stage, and what a failed one
+//! A stage: what a command did to an image that is not empty comes out as without a stage, and what a failed one
 //! did does not come out at all.
 
 use std::fs;
@@ -12,9 +12,10 @@ use super::support::requirements::Need;
 /// What is in an image before. `$1` is its directory.
 const BEFORE: &str = r#"
     cd "$1"; umask 022
+    for name in eins sechs copied; do echo $name > $name; done; ln eins zwei; ln eins drei; ln sechs sieben; ln copied again
     mkdir -p a/b/c gone replaced kept/deep; echo f > a/b/c/file; echo g > gone/g; echo r > replaced/old
     echo 1 > replaced/same; ln -s a link; ln -s nowhere dangling; mkfifo fifo; mknod null c 1 3
-    echo one > one; ln one two; ln one a/three; echo twin > twin; ln twin twin2
+    echo one > one; ln one two; ln one a/three; ln one twelve; mkdir untouched; ln one untouched/eleven; echo twin > twin; ln twin twin2
     echo k > kept/deep/k; setfattr -n trusted.t -v old a/b/c/file; setfattr -n trusted.d -v dir a
     setfattr -n user.u -v u a/b/c/file; setfacl -m u:7:rwx a/b/c/file; setfacl -d -m u:8:rx kept
     echo x > dir-or-file; mkdir file-or-dir; echo y > file-or-dir/y; truncate -s 1M sparse
@@ -34,6 +35,9 @@ const CHANGES: &str = r#"
     cp /bin/true tool; setcap cap_net_raw+ep tool; setfattr -n trusted.new -v n tool; setfattr -n trusted.overlay.opaque -v y kept
     printf q | dd of=sparse bs=1 seek=700000 conv=notrunc status=none; rm fifo; mkfifo -m 604 fifo
     rm twin twin2; echo alone > twin; chmod 1775 .; setfattr -x trusted.overlay.opaque kept; rmdir lost+found
+    echo more >> two; mv one uno; chmod 604 a/three; ln uno kept/vier; setfattr -n user.x -v y two; rm twelve
+    echo 1 > drei.new; mv drei.new drei; ln -sf drei zwei; chown 5 sechs; chown 5 sieben
+    cp -a copied copy
     find . -exec touch -h -d @1300000000.5 {} +
     touch -d @1234567890 kept .
 "#;
@@ -44,11 +48,8 @@ fn same_as_without(test: &str, who: Who) {
         return;
     }
     let desk = Desk::of(who);
-    // Files that a change does not touch keep their times; a touch of all of them would tear links.
-    let changes = CHANGES.replace(
-        "find . -exec",
-        "find . ! -samefile one ! -name one ! -name two ! -name three -exec",
-    );
+    // What is untouched keeps its times.
+    let changes = CHANGES.replace("find . -exec", "find . -path ./untouched -prune -o -exec");
     fs::write(desk.path("changes.sh"), changes).expect("files can be made");
     let direct = desk.image("direct.ext4", 64);
     on_loop(&direct, "rw", |dir| {
@@ -59,7 +60,7 @@ fn same_as_without(test: &str, who: Who) {
         "cp -a --sparse=always \"$1\" \"$2\"",
         [direct.as_path(), staged.as_path()],
     );
-    for (image, options) in [("direct.ext4", ""), ("staged.ext4", "--stage")] {
+    for (image, options) in [("direct.ext4", "--direct"), ("staged.ext4", "--stage")] {
         let said = desk.output(&format!(
             "./liveroot run {options} {image} -- sh -c 'sh changes.sh \"$LIVEROOT\"'"
         ));
@@ -98,7 +99,7 @@ fn what_fails_leaves_the_image_as_it_was() {
     for who in [Who::Root, Who::User] {
         let desk = Desk::of(who);
         let image = desk.image("image.ext4", 64);
-        desk.run("./liveroot run image.ext4 -- sh -c 'cd $LIVEROOT; echo a > f; ln f g; mkdir d'");
+        desk.run("./liveroot run image.ext4 -- sh -c 'cd $LIVEROOT; echo a > f; ln f g; mkdir d; ln -s f link; ln link same'");
         let before = bytes(&image);
         let spoil = "cd $LIVEROOT; rm -r lost+found f; echo b > f; mknod d/n c 1 3; head -c 1M /dev/zero > big";
         desk.exits(
@@ -113,14 +114,18 @@ fn what_fails_leaves_the_image_as_it_was() {
         desk.exits(7, &format!(
             "mkdir -p disk; ./liveroot run --stage --scratch disk image.ext4 -- sh -c '{spoil}; exit 7'; "
         ));
-        // What an overlay tears apart is not made.
-        for torn in ["echo c >> $LIVEROOT/f", "mv $LIVEROOT/f $LIVEROOT/h"] {
+        // What an overlay tears apart and nobody can join is not made.
+        for torn in [
+            "echo c >> f; echo d >> g",
+            "chmod 600 f; chmod 660 g",
+            "chown -h 7 link",
+        ] {
             let said = desk.exits(
                 125,
-                &format!("./liveroot run --stage image.ext4 -- sh -c '{torn}'"),
+                &format!("./liveroot run --stage image.ext4 -- sh -c 'cd $LIVEROOT; {torn}'"),
             );
             assert!(
-                said.contains("several names") && said.contains("without --stage"),
+                said.contains("several names") && said.contains("--direct"),
                 "{said}"
             );
         }
@@ -282,4 +287,48 @@ fn an_image_grows_for_what_a_command_has_left() {
         "file\nlost+found\nname\n"
     );
     assert_clean(&image);
+}
+
+#[test]
+fn a_stage_is_the_default_where_it_can_be() {
+    let test = "a_stage_is_the_default_where_it_can_be";
+    if !can_work(test, &[Need::Program("mke2fs"), Need::Loop]) {
+        return;
+    }
+    for who in [Who::Root, Who::User] {
+        let desk = Desk::of(who);
+        let image = desk.image("image.ext4", 64);
+        on_loop(&image, "rw", |dir| {
+            shell("echo a > \"$1/fixed\"; chattr +i \"$1/fixed\"", [dir]);
+        });
+        let before = bytes(&image);
+        let fails = "sh -c 'touch $LIVEROOT/made; exit 3'";
+        desk.exits(3, &format!("./liveroot run image.ext4 -- {fails}"));
+        // An overlay lets everybody change what is immutable; the image does not.
+        let change = "sh -c 'echo b > $LIVEROOT/fixed'";
+        let said = desk.exits(125, &format!("./liveroot run image.ext4 -- {change}"));
+        assert!(said.contains("fixed: operation not permitted"), "{said}");
+        assert!(before == bytes(&image), "the image has changed");
+        desk.exits(3, &format!("./liveroot run --direct image.ext4 -- {fails}"));
+        assert!(desk.run("./liveroot ls image.ext4:/").contains("made"));
+        assert_clean(&image);
+
+        let folding = desk.image("folding.ext4", 64);
+        shell(
+            "mke2fs -qF -t ext4 -O casefold -E root_owner=0:0 \"$1\"",
+            [&folding],
+        );
+        let said = desk.exits(3, &format!("./liveroot run folding.ext4 -- {fails}"));
+        assert!(
+            said.contains("casefold") && said.contains("itself"),
+            "{said}"
+        );
+        assert!(desk.run("./liveroot ls folding.ext4:/").contains("made"));
+        let said = desk.exits(125, "./liveroot run --stage folding.ext4 -- true");
+        assert!(
+            said.contains("casefold") && said.contains("--direct"),
+            "{said}"
+        );
+        desk.assert_nothing_left();
+    }
 }

@@ -69,7 +69,7 @@ def contestants(binary, tar, place):
     found = [
         ("stage", "`liveroot create` and `run --stage`, as a user", user("--stage")),
         ("process", "the same, `-o durability=process`", user("--stage -o durability=process")),
-        ("run", "`liveroot create` and `run`, as a user", user("")),
+        ("run", "`liveroot create` and `run --direct`, as a user", user("--direct")),
         ("loop mount", "mke2fs, loop mount, umount, as root", mounted("mount", "-o", "loop")),
     ]
     if peers.Fuse2fs.missing() is None:

@@ -132,6 +132,7 @@ impl<'v, 'p> Applier<'v, 'p> {
                 Change::Put(entry) => self.put(entry, source)?,
                 Change::Remove(path) => self.remove(&path)?,
                 Change::Clear(path) => self.clear(&path)?,
+                Change::Join { path, target } => self.join(&path, &target)?,
                 Change::Layer => self.layer.clear(),
             }
             self.progress.at(self.totals, source.position());
@@ -302,6 +303,17 @@ impl<'v, 'p> Applier<'v, 'p> {
         self.unsettle(parent)?;
         let linked = self.bulk.link(file.ino, parent, name);
         linked.map_err(|error| self.fail(path, &error))
+    }
+
+    /// Makes a name one of a file that has others, without a trace in its directory's times.
+    fn join(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
+        let path = self.clean(path);
+        let Some((parent, name)) = split(&path) else {
+            return Err(self.refuse(&path, "a hard link in place of the root directory"));
+        };
+        let parent = self.directory(parent)?;
+        self.settle(parent);
+        self.put_link(parent, name, &path, target)
     }
 
     /// What is behind a name.

@@ -36,7 +36,6 @@ pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<(
     let refused = |error: Error| image.explain(&error, Access::Write);
     let ready = loop {
         let stage = Stage::open(image.device.clone(), staging.clone()).map_err(refused)?;
-        links::check(&stage, upper, &image.given)?;
         let Err(failure) = fill(&stage, upper, image) else {
             break stage.ready();
         };
@@ -75,6 +74,7 @@ fn in_parts(image: &Image, engine: OpenOptions, upper: &Path) -> Result<()> {
 }
 
 fn fill(volume: &Volume, upper: &Path, image: &Image) -> Result<()> {
+    let plan = links::plan(volume, upper, &image.given)?;
     let options = BulkOptions {
         writers: WRITERS,
         steady: false,
@@ -89,7 +89,7 @@ fn fill(volume: &Volume, upper: &Path, image: &Image) -> Result<()> {
     let progress = Progress::new(Style::Silent, &image.given, None);
     let mut applier = Applier::new(volume, bulk, &image.given, b"", options, &progress)?;
     let warnings = Warnings::default();
-    let mut source = Upper::new(upper, volume, warnings.clone())?;
+    let mut source = Upper::new(upper, volume, plan, warnings.clone())?;
     let applied = applier.apply_changes(&mut source, &warnings);
     let finished = applier.finish();
     progress.end(applied.and(finished).map(|totals| (totals, String::new())))?;

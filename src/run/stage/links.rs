@@ -1,9 +1,16 @@
 //! Files of the image with several names. A change through one of them is a change of all; an overlay
-//! copies the file for one name and leaves the others. Where that has happened the result would not be
-//! what the command meant, so it is refused.
+//! copies the file for one name and leaves the others.
+//!
+//! The server marks such files ([`FILE_MARK`](crate::fuse::rules::FILE_MARK)), so that each copy tells
+//! which file it is, wherever it was moved. [`plan`] finds the names that have to become names of the
+//! copy; several copies are [merged](merge). Files of other types cannot be marked, and copies may contradict
+//! each other: what cannot be joined is refused.
 
+use super::copies::{Copies, Copy};
+use super::merge::{Merged, merge};
 use crate::failure::{Failure, Result};
-use lwext4::{Attr, DirEntry, Error, FileType, Ino, Volume};
+use crate::import::entry::Attrs;
+use lwext4::{Attr, DirEntry, Error, FileType, Ino, Timestamp, Volume};
 use rustix::fs::lgetxattr;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -13,15 +20,28 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+/// What an overlay has torn apart, and what joins it again. Paths have no slash before them.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Names of copies that are as good as another copy of the same file.
+    pub left_out: HashSet<Vec<u8>>,
+    /// The attributes of copies that stand for others, too, by all their names.
+    pub merged: HashMap<Vec<u8>, Attrs>,
+    /// When all else is in the image: names, and the name of the file that they are to have.
+    pub joins: Vec<(Vec<u8>, Vec<u8>)>,
+    /// When the files were created that copies are of.
+    pub created: HashMap<Ino, Timestamp>,
+}
+
 /// What became of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// It is as it was.
     Untouched,
-    /// It leads nowhere, or to something else than a file.
+    /// It leads nowhere, or to a directory.
     Gone,
     /// It leads to the file with this number in the upper directory.
-    Changed(u64),
+    Another(u64),
 }
 
 /// A file with several names.
@@ -30,60 +50,116 @@ struct Linked {
     names: Vec<Vec<u8>>,
 }
 
-/// Fails if what is in the upper directory `upper` tears files of `volume` apart that have several
-/// names.
+/// Finds what the upper directory `upper` tears apart of the files of `volume` that have several names.
 ///
 /// # Errors
-/// It does, or something cannot be read.
-pub fn check(volume: &Volume, upper: &Path, image: &Path) -> Result<()> {
+/// It cannot be joined, or something cannot be read.
+pub fn plan(volume: &Volume, upper: &Path, image: &Path) -> Result<Plan> {
+    let mut plan = Plan::default();
+    let mut copies = None;
     let linked = several_names(volume).map_err(|error| Failure::of(image, error))?;
-    let mut alike = None;
     for file in linked {
         let fates: io::Result<Vec<Fate>> =
             file.names.iter().map(|name| fate(upper, name)).collect();
         let fates = fates.map_err(|error| Failure::of(upper, error))?;
-        let untouched = fates.iter().filter(|f| **f == Fate::Untouched).count();
-        let changed: HashSet<u64> = fates
-            .iter()
-            .filter_map(|fate| match fate {
-                Fate::Changed(ino) => Some(*ino),
-                _ => None,
-            })
-            .collect();
-        let torn = match (untouched, changed.len()) {
-            (0, 0 | 1) => false,
-            (0, _) => true,
-            // Either nothing happened, or names went: were they moved?
-            (n, 0) if n == fates.len() => false,
-            (_, 0) => {
-                let known = match alike.take() {
-                    Some(known) => known,
-                    None => looks(upper).map_err(|error| Failure::of(upper, error))?,
-                };
-                let moved = known.contains(&(file.attr.size, file.attr.mtime.secs));
-                alike = Some(known);
-                moved
-            }
-            _ => true,
+        // Whatever was copied was copied to its own name first.
+        if fates.iter().all(|fate| *fate == Fate::Untouched) {
+            continue;
+        }
+        let known = match copies.take() {
+            Some(known) => known,
+            None => Copies::find(upper).map_err(|error| Failure::of(upper, error))?,
         };
-        if torn {
-            let names: Vec<_> = file
-                .names
-                .iter()
-                .map(|n| String::from_utf8_lossy(n))
-                .collect();
-            return Err(Failure::of(
-                image,
-                format!(
-                    "the command changed a file with several names ({}) by some of them, which an overlay \
-                     cannot; the image is as it was",
-                    names.join(", ")
-                ),
-            )
-            .remedy("run it without --stage"));
+        let known = copies.insert(known);
+        let joined = match file.attr.file_type {
+            FileType::Regular => plan.join(volume, &file, &fates, known),
+            _ => Ok(!is_torn(&file, &fates, known)),
+        };
+        if !joined.map_err(|error| Failure::of(upper, error))? {
+            return Err(torn(&file, image));
         }
     }
-    Ok(())
+    Ok(plan)
+}
+
+impl Plan {
+    /// Joins what is left of a regular file. False where that cannot be done.
+    fn join(
+        &mut self,
+        volume: &Volume,
+        file: &Linked,
+        fates: &[Fate],
+        known: &Copies,
+    ) -> io::Result<bool> {
+        let names = file.names.iter().zip(fates);
+        let untouched: Vec<_> = names
+            .filter_map(|(name, fate)| (*fate == Fate::Untouched).then_some(name))
+            .collect();
+        let named = known.of(file.attr.ino);
+        if named.is_empty() {
+            // Names were taken away or given to other files. Or a directory went elsewhere, which is a
+            // copy without marks.
+            let gone = fates.contains(&Fate::Gone);
+            return Ok(!gone || untouched.is_empty() || !known.has_like(&file.attr));
+        }
+        let mut copies: Vec<&Copy> = named.iter().collect();
+        copies.sort_unstable_by_key(|copy| copy.ino);
+        copies.dedup_by_key(|copy| copy.ino);
+        let Some(Merged { copy, attrs }) = merge(volume, &file.attr, &copies)? else {
+            return Ok(false);
+        };
+        self.created
+            .extend(file.attr.crtime.map(|crtime| (file.attr.ino, crtime)));
+        let (kept, others): (Vec<_>, Vec<_>) = named.iter().partition(|name| name.ino == copy.ino);
+        if !others.is_empty() {
+            let kept = kept.iter().map(|name| (name.path.clone(), attrs.clone()));
+            self.merged.extend(kept);
+        }
+        let others = others.into_iter().map(|name| &name.path);
+        self.left_out.extend(others.clone().cloned());
+        let joins = others.chain(untouched);
+        self.joins
+            .extend(joins.map(|name| (name.clone(), copy.path.clone())));
+        Ok(true)
+    }
+}
+
+/// Whether names of a file that cannot be marked have not all met one fate.
+fn is_torn(file: &Linked, fates: &[Fate], known: &Copies) -> bool {
+    let others: HashSet<u64> = fates
+        .iter()
+        .filter_map(|fate| match fate {
+            Fate::Another(ino) => Some(*ino),
+            _ => None,
+        })
+        .collect();
+    match (fates.contains(&Fate::Untouched), others.len()) {
+        (false, 0 | 1) => false,
+        // Names went: were they moved?
+        (true, 0) => known.has_like(&file.attr),
+        _ => true,
+    }
+}
+
+fn torn(file: &Linked, image: &Path) -> Failure {
+    let names: Vec<_> = file
+        .names
+        .iter()
+        .map(|name| String::from_utf8_lossy(name))
+        .collect();
+    let what = format!(
+        "the command changed a file with several names ({}) in a way that an overlay cannot tell; the image \
+         is as it was",
+        names.join(", ")
+    );
+    Failure::of(image, what).remedy("run it with --direct")
+}
+
+/// A name in the directory at `path`.
+pub fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    let parts = [path, name];
+    let is_top = path.is_empty();
+    parts[usize::from(is_top)..].join(&b'/')
 }
 
 /// All files of an image that have several names and are no directories.
@@ -96,9 +172,7 @@ fn several_names(volume: &Volume) -> Result<Vec<Linked>, Error> {
         let mut each = |entry: DirEntry<'_>, attr: Option<Attr>| {
             let Some(attr) = attr else { return true };
             volume.forget(attr.ino, 1);
-            let mut below: Vec<u8> = path.clone();
-            below.push(b'/');
-            below.extend_from_slice(entry.name);
+            let below = join(&path, entry.name);
             if attr.file_type == FileType::Directory {
                 if seen.insert(attr.ino) {
                     ahead.push((attr.ino, below));
@@ -136,14 +210,15 @@ fn fate(upper: &Path, path: &[u8]) -> io::Result<Fate> {
         }
         match (next.is_some(), metadata.is_dir()) {
             (true, true) => opaque |= is_opaque(&here),
-            (false, false) => return Ok(Fate::Changed(metadata.ino())),
+            (false, false) => return Ok(Fate::Another(metadata.ino())),
             _ => return Ok(Fate::Gone),
         }
     }
     Ok(Fate::Untouched)
 }
 
-fn is_whiteout(metadata: &Metadata) -> bool {
+/// Whether a file of the upper directory says that nothing is there.
+pub fn is_whiteout(metadata: &Metadata) -> bool {
     metadata.file_type().is_char_device() && metadata.rdev() == 0
 }
 
@@ -156,20 +231,13 @@ fn is_opaque(directory: &Path) -> bool {
         })
 }
 
-/// Sizes and modification times, in seconds, of all files below a directory.
-fn looks(top: &Path) -> io::Result<HashSet<(u64, i64)>> {
-    let mut looks = HashSet::new();
-    let mut ahead = vec![top.to_owned()];
-    while let Some(here) = ahead.pop() {
-        for entry in std::fs::read_dir(here)? {
-            let entry = entry?;
-            let metadata = entry.metadata()?;
-            if metadata.is_dir() {
-                ahead.push(entry.path());
-            } else if !is_whiteout(&metadata) {
-                looks.insert((metadata.size(), metadata.mtime()));
-            }
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_joined_to_paths() {
+        assert_eq!(join(b"", b"a"), b"a");
+        assert_eq!(join(b"a/b", b"c"), b"a/b/c");
     }
-    Ok(looks)
 }

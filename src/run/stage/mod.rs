@@ -3,12 +3,14 @@
 //!
 //! The server shows the image read-only in the [`scratch`] directory; [`overlay`] lays a writable
 //! directory over it. What is in that directory afterwards is a stream of changes ([`upper`]), which
-//! [`apply`] makes in the image, as one transaction if it can be; [`room`] enlarges an image that may grow. [`links`] finds what an overlay tears
-//! apart; [`keep_failed`] lets the user look at what a failed command left; [`nodes`] stands in for what the kernel does not let the command make there.
+//! [`apply`] makes in the image, as one transaction if it can be; [`room`] enlarges an image that may grow. [`links`] joins what an overlay tears
+//! apart, by the marks on its [`copies`]; [`keep_failed`] lets the user look at what a failed command left; [`nodes`] stands in for what the kernel does not let the command make there.
 
 mod apply;
+mod copies;
 pub mod keep_failed;
 mod links;
+mod merge;
 pub mod nodes;
 mod overlay;
 mod room;
@@ -21,6 +23,8 @@ use crate::session::image::{self, Image};
 use crate::session::mounts::Device;
 use crate::session::options::MountFlags;
 use crate::sys::Access;
+use lwext4::ondisk::features::{Incompat, RoCompat};
+use lwext4::ondisk::superblock::{OFFSET, SIZE, Superblock};
 use lwext4::{BlockDevice, OpenOptions};
 use rustix::fs::{major, minor};
 use scratch::Scratch;
@@ -30,10 +34,29 @@ use std::path::PathBuf;
 /// What the user said about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
+    /// Whether the command is not to start without a stage.
+    pub required: bool,
     /// Where changes are kept; `None`: in memory, or where temporary files are.
     pub scratch: Option<PathBuf>,
     /// Bytes that they may take; `None`: as many as the image has.
     pub size: Option<u64>,
+}
+
+/// Why the files of an image behave otherwise below an overlay than in themselves, if they do. What cannot
+/// be read is for the server to name.
+fn unfit(image: &Image) -> Option<String> {
+    let mut bytes = [0; SIZE];
+    image.device.read_at(&mut bytes, OFFSET).ok()?;
+    let features = Superblock::from_bytes(&bytes)?.features();
+    let unfit = [
+        (features.incompat.contains(Incompat::CASEFOLD), "casefold"),
+        (features.incompat.contains(Incompat::ENCRYPT), "encrypt"),
+        (features.ro_compat.contains(RoCompat::VERITY), "verity"),
+    ];
+    let (_, name) = unfit.iter().find(|(has, _)| *has)?;
+    Some(format!(
+        "an overlay does not know the feature {name} of the image"
+    ))
 }
 
 /// A command's changes, between the image and the command.
@@ -50,20 +73,31 @@ pub struct Staged {
 
 impl Staged {
     /// Prepares it, and has the server show the image read-only and elsewhere. `None`, with a warning,
-    /// where this kernel has no overlays for this user: the command works on the image then.
+    /// where this kernel has no overlays for this user or the image is not fit for one, unless a stage is
+    /// required: the command works on the image then.
     ///
     /// # Errors
-    /// The image is in use, or there is no room for a scratch directory.
+    /// The image is in use, there is no room for a scratch directory, or there is no stage where one is
+    /// required.
     pub fn prepare(wish: &Wish, order: &mut Order) -> Result<Option<Staged>> {
         let settings = &mut order.settings;
         let image = image::open(&settings.image, settings.place, Access::Write)?;
-        image.lock(Access::Write)?;
-        let scratch = match Scratch::make(wish, image.device.size(), settings.engine.autogrow)? {
+        let scratch = match unfit(&image) {
+            Some(why) => Err(why),
+            None => {
+                image.lock(Access::Write)?;
+                Scratch::make(wish, image.device.size(), settings.engine.autogrow)?
+                    .map_err(|why| format!("no overlay here ({why})"))
+            }
+        };
+        let scratch = match scratch {
             Ok(scratch) => scratch,
+            Err(why) if wish.required => {
+                return Err(Failure::of(&settings.image, why).remedy("run it with --direct"));
+            }
             Err(why) => {
                 log::warn!(
-                    "no overlay here ({why}): the command works on the image itself, and what a failed one \
-                     did stays"
+                    "{why}: the command works on the image itself, and what a failed one did stays"
                 );
                 return Ok(None);
             }
@@ -79,6 +113,7 @@ impl Staged {
         settings.flags.read_only = true;
         settings.engine.read_only = true;
         settings.trusted_stand_in = overlay::for_users();
+        settings.marks_files = true;
         Ok(Some(staged))
     }
 
@@ -98,7 +133,7 @@ impl Staged {
                 &self.point,
                 format!("mounting an overlay: {}", std::io::Error::from(errno)),
             )
-            .remedy("leave --stage out")
+            .remedy("run it with --direct")
         })?;
         let metadata = std::fs::metadata(&self.point).map_err(|e| Failure::of(&self.point, e))?;
         Ok((major(metadata.dev()), minor(metadata.dev())))

@@ -5,6 +5,7 @@
 use crate::fuse::rules;
 use crate::import::entry::Kind;
 use crate::run::supervisor::Caller;
+use lwext4::Ino;
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Uid, XattrFlags, fchmod, fchown, fremovexattr, fsetxattr, fstat,
     makedev, openat, unlinkat,
@@ -16,7 +17,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The prefix of all of them.
-pub const OURS: &[u8] = rules::STAND_IN;
+const OURS: &[u8] = rules::STAND_IN;
 
 /// Says that a regular file stands for a device node, and for which.
 const NODE: &[u8] = b"user.liveroot.node";
@@ -92,6 +93,8 @@ fn stand_in(name: &[u8]) -> OsString {
 pub struct Meant {
     /// A device node.
     pub node: Option<Kind>,
+    /// The file of the image that the overlay has copied.
+    pub copy_of: Option<Ino>,
     /// The attributes that it is to have.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -103,12 +106,21 @@ impl Meant {
             self.node = parse(value);
             return true;
         }
+        if name == rules::FILE_MARK {
+            self.copy_of = marked(value);
+            return true;
+        }
         let Some(trusted) = name.strip_prefix(OURS) else {
             return false;
         };
         self.xattrs.push((trusted.to_vec(), value.to_vec()));
         true
     }
+}
+
+/// The inode number in a mark.
+pub fn marked(value: &[u8]) -> Option<Ino> {
+    std::str::from_utf8(value).ok()?.parse().ok().map(Ino)
 }
 
 fn parse(value: &[u8]) -> Option<Kind> {
@@ -136,9 +148,11 @@ mod tests {
         let mut meant = Meant::default();
         assert!(meant.take(b"user.liveroot.node", b"b 8 300"));
         assert!(meant.take(b"user.liveroot.trusted.x", b"1"));
+        assert!(meant.take(b"user.liveroot.file", b"4711"));
         assert!(!meant.take(b"user.x", b"1"));
         assert_eq!(meant.node, Some(Kind::BlockDevice(8, 300)));
         assert_eq!(meant.xattrs, [(b"trusted.x".to_vec(), b"1".to_vec())]);
+        assert_eq!(meant.copy_of, Some(Ino(4711)));
         assert_eq!(parse(b"c 1"), None);
         assert_eq!(parse(b"x 1 2"), None);
     }

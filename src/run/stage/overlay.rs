@@ -101,6 +101,6 @@ pub fn adopt_root(lower: &Path, upper: &Path) -> Result<()> {
     };
     adopt().map_err(|e| {
         Failure::new(format!("preparing the image's root directory: {e}"))
-            .remedy("leave --stage out")
+            .remedy("run it with --direct")
     })
 }

@@ -1,5 +1,6 @@
 //! The upper directory of an overlay as a stream of changes.
 
+use super::links::Plan;
 use super::nodes::{Meant, is_whiteout};
 use super::overlay;
 use crate::failure::Result;
@@ -24,13 +25,15 @@ pub struct Upper<'v> {
     whiteouts: HashSet<Vec<u8>>,
     /// Whether the overlay saw no trusted attributes in the image.
     hid_trusted: bool,
+    /// What the overlay tears apart; the joins that are still to come.
+    plan: Plan,
     /// What comes next.
     then: Option<Change>,
 }
 
 /// What the attributes of overlays say of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Marks {
+pub struct Marks {
     /// Nothing of the directory below it shows through.
     opaque: bool,
     /// It was in the image, and has been copied.
@@ -38,17 +41,23 @@ struct Marks {
 }
 
 impl<'v> Upper<'v> {
-    /// The upper directory at `root`.
+    /// The upper directory at `root`, as `plan` says.
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn new(root: &Path, volume: &'v Volume, warnings: Warnings) -> Result<Upper<'v>> {
+    pub fn new(
+        root: &Path,
+        volume: &'v Volume,
+        plan: Plan,
+        warnings: Warnings,
+    ) -> Result<Upper<'v>> {
         let directory = Directory::new(root, false, warnings).with_all_times();
         Ok(Upper {
             inner: Ahead::new(directory)?,
             volume,
             whiteouts: HashSet::new(),
             hid_trusted: overlay::for_users(),
+            plan,
             then: None,
         })
     }
@@ -68,7 +77,12 @@ impl<'v> Upper<'v> {
             entry.kind = node;
         }
         entry.attrs.xattrs.extend(meant.xattrs);
-        if marks.copied || entry.path.is_empty() {
+        if let Some(merged) = self.plan.merged.remove(&entry.path) {
+            entry.attrs = merged;
+        }
+        if let Some(original) = meant.copy_of {
+            entry.attrs.crtime = self.plan.created.get(&original).copied();
+        } else if marks.copied || entry.path.is_empty() {
             self.carry_over(&mut entry);
         }
         if marks.opaque {
@@ -111,7 +125,7 @@ impl<'v> Upper<'v> {
 }
 
 /// Takes what overlays and liveroot have put there out of a file's attributes.
-fn sort_out(xattrs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> (Marks, Meant) {
+pub fn sort_out(xattrs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> (Marks, Meant) {
     let (mut marks, mut meant) = (Marks::default(), Meant::default());
     for (name, value) in std::mem::take(xattrs) {
         let overlays = OVERLAYS
@@ -141,10 +155,17 @@ impl Source for Upper<'_> {
         if let Some(change) = self.then.take() {
             return Ok(Some(change));
         }
-        Ok(match self.inner.next()? {
-            Some(Change::Put(entry)) => Some(self.meaning(entry)),
-            other => other,
-        })
+        loop {
+            return Ok(match self.inner.next()? {
+                Some(Change::Put(entry)) if self.plan.left_out.contains(&entry.path) => continue,
+                Some(Change::Put(entry)) => Some(self.meaning(entry)),
+                None => {
+                    let join = self.plan.joins.pop();
+                    join.map(|(path, target)| Change::Join { path, target })
+                }
+                other => other,
+            });
+        }
     }
 
     fn data(&mut self) -> Result<Option<Data>> {

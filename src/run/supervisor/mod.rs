@@ -13,7 +13,7 @@ mod resolve;
 
 use super::door::{Change, Changed, Door};
 use super::stage::nodes;
-use crate::fuse::ioctl;
+use crate::fuse::{ioctl, rules};
 use crate::session::mounts::Device;
 use crate::sys::{Answer, Listener, Notification};
 pub use caller::Caller;
@@ -41,6 +41,9 @@ pub enum Way {
     Image(Door),
     /// In an overlay, with what stands for devices and attributes until it is applied.
     Scratch,
+    /// By the kernel, which forbids nothing here. But what means something to liveroot in an overlay is
+    /// nobody else's.
+    Kernel,
 }
 
 /// A thread that answers a command's calls.
@@ -174,8 +177,8 @@ impl Answering {
                 size,
                 flags,
             } => {
-                if self.is_stand_in(&caller, name)? {
-                    return Ok(Err(libc::EPERM));
+                if let Some(answer) = self.reserved(&caller, name)? {
+                    return Ok(answer);
                 }
                 let (name, file) = self.trusted(&caller, file, name)?;
                 let size = usize::try_from(size)
@@ -201,8 +204,8 @@ impl Answering {
                 )
             }
             Call::RemoveXattr { file, name } => {
-                if self.is_stand_in(&caller, name)? {
-                    return Ok(Err(libc::EPERM));
+                if let Some(answer) = self.reserved(&caller, name)? {
+                    return Ok(answer);
                 }
                 let (name, file) = self.trusted(&caller, file, name)?;
                 let Way::Image(door) = &self.way else {
@@ -224,6 +227,7 @@ impl Answering {
     }
 
     fn mknod(&self, caller: &Caller, place: Named, mode: u32, device: u32) -> Outcome {
+        self.forbidden_by_kernel()?;
         // Whoever may search and write everywhere needs no check of permissions here.
         if !caller.may(&[Capability::Mknod, Capability::DacOverride]) {
             return Err(NotOurs);
@@ -275,12 +279,26 @@ impl Answering {
         )
     }
 
-    /// Whether an attribute of this name stands for something in an overlay: a command cannot set it.
-    fn is_stand_in(&self, caller: &Caller, name: u64) -> Result<bool, NotOurs> {
+    /// Goes on only where the kernel forbids what is asked for.
+    fn forbidden_by_kernel(&self) -> Result<(), NotOurs> {
         match self.way {
-            Way::Image(_) => Ok(false),
-            Way::Scratch => Ok(caller.read_string(name)?.starts_with(nodes::OURS)),
+            Way::Image(_) | Way::Scratch => Ok(()),
+            Way::Kernel => Err(NotOurs),
         }
+    }
+
+    /// What is said to a command that changes an attribute of this name, if it is liveroot's own in an
+    /// overlay. To those who copy a file with all its attributes it is to look as if it were changed.
+    fn reserved(&self, caller: &Caller, name: u64) -> Result<Option<Result<(), i32>>, NotOurs> {
+        if let Way::Image(_) = self.way {
+            return Ok(None);
+        }
+        let name = caller.read_string(name)?;
+        Ok(match () {
+            () if name == rules::FILE_MARK => Some(Ok(())),
+            () if name.starts_with(rules::STAND_IN) => Some(Err(libc::EPERM)),
+            () => None,
+        })
     }
 
     /// The name of a trusted attribute and the file that a caller who is as root wants to change.
@@ -290,6 +308,7 @@ impl Answering {
         file: Named,
         name: u64,
     ) -> Result<(Vec<u8>, OwnedFd), NotOurs> {
+        self.forbidden_by_kernel()?;
         let name = caller.read_string(name)?;
         if !name.starts_with(TRUSTED)
             || !caller.may(&[Capability::SysAdmin, Capability::DacOverride])
