@@ -24,9 +24,10 @@ Mount options (-o): as for liveroot mount; those that matter here:
   nosuid, nodev, noexec
 
 What becomes of the changes:
-  The command works on an overlay over the image. If it fails, the image stays as it was, byte for
-  byte. If it ends with 0, its changes are one transaction of the image's journal, or several if it
-  is too small. An image with --autogrow that is too small for them is enlarged first.
+  The command works on an overlay over the image, or, if that has nothing in it, in its place. If it
+  fails, the image stays as it was, byte for byte. If it ends with 0, its changes are one
+  transaction of the image's journal, or several if it is too small. An image with --autogrow that
+  is too small for them is enlarged first.
   As in any container, renaming a directory of the image fails with EXDEV meanwhile (mv copies). For
   ordinary users new devices look like empty files until the end, and chattr +i fails with EPERM.
   With --direct the command works on the image itself: nothing of this applies, and what a failed

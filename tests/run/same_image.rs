@@ -30,7 +30,7 @@ const SCRIPT: &str = r#"
     echo y > home/inherits
     ln -s file link; chown -h 0:0 link; ln file second
     mkfifo -m 600 fifo; own fifo "$mode" 65534:65535
-    mknod -m 666 null c 1 3; mknod -m 660 sda b 8 0; own sda "$mode" 0:6; mknod home/big c 4095 1048575
+    mknod -m 666 null c 1 3; mknod -m 660 sda b 8 0; own sda "$mode" 0:6; mknod home/big c 4095 1048575; mknod zero c 0 0
     cp /bin/true tool; setcap cap_net_raw,cap_net_bind_service+ep tool
     cp tool keeps; setcap cap_sys_admin=ip keeps; cp -a tool copied; own copied "$mode" 7:7
     setfattr -n user.note -v hello file; setfattr -n trusted.overlay.opaque -v y home
@@ -73,7 +73,7 @@ fn same_as_root_on_loop(test: &str, who: Who, options: &str) {
         .filter(|line| line.starts_with("extra/"))
         .count();
     assert!(
-        extra == 14 && wanted.contains("xattr:security.capability"),
+        extra == 15 && wanted.contains("xattr:security.capability"),
         "{extra} files"
     );
     assert_same(&wanted, &as_the_kernel_sees(&made), "what run made");

@@ -290,6 +290,40 @@ fn an_image_grows_for_what_a_command_has_left() {
 }
 
 #[test]
+fn an_image_with_nothing_in_it_needs_no_overlay() {
+    if !can_work("an_image_with_nothing_in_it_needs_no_overlay", &[]) {
+        return;
+    }
+    for who in [Who::Root, Who::User, Who::Lonely] {
+        let desk = Desk::of(who);
+        let image = desk.image("image.ext4", 64);
+        // What is refused on an overlay.
+        let seen = desk.run(
+            "./liveroot run --stage image.ext4 -- sh -euc 'cd $LIVEROOT; stat -f -c %T .; stat -c %a lost+found
+             mkdir d; echo a > d/f; python3 -c \"import os; os.rename(\\\"d\\\", \\\"e\\\")\"
+             ln e/f g; echo b >> g; cat e/f; echo c > lost+found/c; chmod 711 .'",
+        );
+        assert_eq!(seen, "tmpfs\n700\na\nb\n");
+        assert_clean(&image);
+        assert_eq!(desk.run("./liveroot stat -c %a image.ext4:/"), "711\n");
+        assert_eq!(desk.run("./liveroot ls image.ext4:/"), "e\ng\nlost+found\n");
+        assert_eq!(desk.run("./liveroot ls image.ext4:/lost+found"), "c\n");
+        assert_eq!(desk.run("./liveroot stat -c %h image.ext4:/g"), "2\n");
+
+        let image = desk.image("without.ext4", 64);
+        desk.run("./liveroot run --stage without.ext4 -- sh -c 'rmdir $LIVEROOT/lost+found'");
+        assert_clean(&image);
+        assert_eq!(desk.run("./liveroot ls without.ext4:/"), "");
+        // On a disk the scratch directory is one of many.
+        let seen = desk.run(
+            "mkdir disk; ./liveroot run --scratch disk without.ext4 -- sh -c 'stat -f -c %T $LIVEROOT'",
+        );
+        assert_eq!(seen, "overlayfs\n");
+        desk.assert_nothing_left();
+    }
+}
+
+#[test]
 fn a_stage_is_the_default_where_it_can_be() {
     let test = "a_stage_is_the_default_where_it_can_be";
     if !can_work(test, &[Need::Program("mke2fs"), Need::Loop]) {

@@ -17,12 +17,14 @@ const WRITERS: usize = 2;
 
 /// Applies what is in the upper directory of `scratch` to `image`: as one transaction of its journal, or,
 /// where that is too small, as a chain of them. An image that is too small grows first, if `engine` has
-/// autogrow. The scratch directory is empty afterwards.
+/// autogrow. `is_bare` says that the scratch directory was no overlay's, but has all that the image is to
+/// have. It is empty afterwards.
 ///
 /// # Errors
 /// Something cannot be applied. The image is as it was (larger, perhaps), unless the message says otherwise.
-pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<()> {
+pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch, is_bare: bool) -> Result<()> {
     let upper = &scratch.upper();
+    let fill = |volume: &Volume| fill(volume, upper, is_bare, image);
     let engine = OpenOptions {
         read_only: false,
         device_name: image.path.to_string_lossy().into_owned(),
@@ -36,7 +38,7 @@ pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<(
     let refused = |error: Error| image.explain(&error, Access::Write);
     let ready = loop {
         let stage = Stage::open(image.device.clone(), staging.clone()).map_err(refused)?;
-        let Err(failure) = fill(&stage, upper, image) else {
+        let Err(failure) = fill(&stage) else {
             break stage.ready();
         };
         let why = stage.why(Error::NotFound);
@@ -58,23 +60,31 @@ pub fn apply(image: &Image, engine: &OpenOptions, scratch: &Scratch) -> Result<(
             ready.commit()
         })
         .map_err(refused),
-        Err(Error::TooLargeAtOnce { .. }) => in_parts(image, engine, upper),
+        Err(Error::TooLargeAtOnce { .. }) => in_parts(image, engine, fill),
         Err(error) => Err(refused(error)),
     }
 }
 
 /// As a chain of transactions: after a crash the image is sound, but may have only some of the changes.
-fn in_parts(image: &Image, engine: OpenOptions, upper: &Path) -> Result<()> {
+fn in_parts(
+    image: &Image,
+    engine: OpenOptions,
+    fill: impl Fn(&Volume) -> Result<()>,
+) -> Result<()> {
     let explain = |error: Error| image.explain(&error, Access::Write);
     let volume = Volume::open(image.device.clone(), engine).map_err(explain)?;
-    let filled = fill(&volume, upper, image);
+    let filled = fill(&volume);
     let closed = volume.close();
     filled.map_err(|failure| failure.remedy("only a part of the changes is in the image"))?;
     closed.map_err(explain)
 }
 
-fn fill(volume: &Volume, upper: &Path, image: &Image) -> Result<()> {
-    let plan = links::plan(volume, upper, &image.given)?;
+fn fill(volume: &Volume, upper: &Path, is_bare: bool, image: &Image) -> Result<()> {
+    // Of an image with nothing in it nothing was torn.
+    let plan = match is_bare {
+        true => None,
+        false => Some(links::plan(volume, upper, &image.given)?),
+    };
     let options = BulkOptions {
         writers: WRITERS,
         steady: false,

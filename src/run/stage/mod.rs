@@ -2,11 +2,12 @@
 //! image.
 //!
 //! The server shows the image read-only in the [`scratch`] directory; [`overlay`] lays a writable
-//! directory over it. What is in that directory afterwards is a stream of changes ([`upper`]), which
+//! directory over it, or, if it has nothing in it, [`bare`] puts one in its place. What is in that directory afterwards is a stream of changes ([`upper`]), which
 //! [`apply`] makes in the image, as one transaction if it can be; [`room`] enlarges an image that may grow. [`links`] joins what an overlay tears
 //! apart, by the marks on its [`copies`]; [`keep_failed`] lets the user look at what a failed command left; [`nodes`] stands in for what the kernel does not let the command make there.
 
 mod apply;
+mod bare;
 mod copies;
 pub mod keep_failed;
 mod links;
@@ -28,8 +29,10 @@ use lwext4::ondisk::superblock::{OFFSET, SIZE, Superblock};
 use lwext4::{BlockDevice, OpenOptions};
 use rustix::fs::{major, minor};
 use scratch::Scratch;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// What the user said about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub struct Staged {
     point: PathBuf,
     flags: MountFlags,
     engine: OpenOptions,
+    /// Whether the scratch directory has all that the image is to have; set when it is covered.
+    is_bare: OnceLock<bool>,
 }
 
 impl Staged {
@@ -108,6 +113,7 @@ impl Staged {
             flags: settings.flags,
             engine: settings.engine.clone(),
             scratch,
+            is_bare: OnceLock::new(),
         };
         settings.mountpoint = staged.scratch.lower();
         settings.flags.read_only = true;
@@ -122,24 +128,29 @@ impl Staged {
         self.image.clone()
     }
 
-    /// Lays the overlay over the image, which the server shows by now; gives its device number.
+    /// Covers the image, which the server shows by now; gives the device number of what covers it.
     ///
     /// # Errors
     /// The kernel refuses.
     pub fn cover(&self) -> Result<Device> {
-        overlay::adopt_root(&self.scratch.lower(), &self.scratch.upper())?;
-        overlay::mount(&self.scratch, &self.point, &self.flags).map_err(|errno| {
-            Failure::of(
-                &self.point,
-                format!("mounting an overlay: {}", std::io::Error::from(errno)),
-            )
-            .remedy("run it with --direct")
-        })?;
+        let refused = |what: &str, error: io::Error| {
+            Failure::of(&self.point, format!("{what}: {error}")).remedy("run it with --direct")
+        };
+        // The root directory of an overlay is the upper one's.
+        overlay::adopt(&self.scratch.lower(), &self.scratch.upper())
+            .map_err(|error| refused("preparing the image's root directory", error))?;
+        let is_bare = bare::mount(&self.scratch, &self.point, &self.flags)
+            .map_err(|error| refused("showing the scratch directory", error))?;
+        if !is_bare {
+            overlay::mount(&self.scratch, &self.point, &self.flags)
+                .map_err(|errno| refused("mounting an overlay", errno.into()))?;
+        }
+        let _ = self.is_bare.set(is_bare);
         let metadata = std::fs::metadata(&self.point).map_err(|e| Failure::of(&self.point, e))?;
         Ok((major(metadata.dev()), minor(metadata.dev())))
     }
 
-    /// Takes the overlay away: the image has no user then.
+    /// Takes away what covers it: the image has no user then.
     pub fn uncover(&self) {
         overlay::unmount(&self.point);
     }
@@ -149,6 +160,7 @@ impl Staged {
     /// # Errors
     /// They cannot be made. The message says what of them is in the image.
     pub fn apply(&self) -> Result<()> {
-        apply::apply(&self.image, &self.engine, &self.scratch)
+        let is_bare = self.is_bare.get().copied().unwrap_or_default();
+        apply::apply(&self.image, &self.engine, &self.scratch, is_bare)
     }
 }

@@ -1,7 +1,6 @@
 //! The overlay itself.
 
 use super::scratch::Scratch;
-use crate::failure::{Failure, Result};
 use crate::import::directory::{XATTR, xattrs};
 use crate::run::view::by_descriptor;
 use crate::session::options::MountFlags;
@@ -50,12 +49,17 @@ pub fn mount(scratch: &Scratch, point: &Path, flags: &MountFlags) -> Result<(), 
         path(&work)
     );
     let options = CString::new(options).map_err(|_| Errno::INVAL)?;
+    rustix::mount::mount("overlay", point, "overlay", bits(flags), options.as_c_str())
+}
+
+/// What the user said about the mount, for the kernel.
+pub fn bits(flags: &MountFlags) -> Ms {
     let mut bits = Ms::empty();
     bits.set(Ms::NOSUID, flags.suid == Some(false));
     bits.set(Ms::NODEV, flags.dev == Some(false));
     bits.set(Ms::NOEXEC, flags.noexec);
     bits.set(Ms::NOATIME, !flags.access_times);
-    rustix::mount::mount("overlay", point, "overlay", bits, options.as_c_str())
+    bits
 }
 
 fn open(path: impl AsRef<Path>) -> Result<OwnedFd, Errno> {
@@ -71,36 +75,30 @@ pub fn unmount(point: &Path) {
     }
 }
 
-/// Gives the upper directory the attributes of the lower one: an overlay's root has its upper one's.
+/// Gives the directory `new` the attributes of `old`.
 ///
 /// # Errors
 /// They cannot be given, since the owner is not mapped say.
-pub fn adopt_root(lower: &Path, upper: &Path) -> Result<()> {
-    let adopt = || -> io::Result<()> {
-        let metadata = std::fs::metadata(lower)?;
-        chown(upper, Some(metadata.uid()), Some(metadata.gid()))?;
-        std::fs::set_permissions(upper, Permissions::from_mode(metadata.mode() & 0o7777))?;
-        for (name, value) in xattrs(lower, &mut vec![0; XATTR])? {
-            let name = OsStr::from_bytes(&name);
-            // What the kernel does not let this user set is carried over when changes are applied.
-            let set = lsetxattr(upper, name, &value, XattrFlags::empty());
-            if !name.as_bytes().starts_with(b"trusted.") {
-                set?;
-            }
+pub fn adopt(old: &Path, new: &Path) -> io::Result<()> {
+    let metadata = std::fs::metadata(old)?;
+    chown(new, Some(metadata.uid()), Some(metadata.gid()))?;
+    std::fs::set_permissions(new, Permissions::from_mode(metadata.mode() & 0o7777))?;
+    for (name, value) in xattrs(old, &mut vec![0; XATTR])? {
+        let name = OsStr::from_bytes(&name);
+        // What the kernel does not let this user set is carried over when changes are applied.
+        let set = lsetxattr(new, name, &value, XattrFlags::empty());
+        if !name.as_bytes().starts_with(b"trusted.") {
+            set?;
         }
-        let time = |tv_sec, nanos: i64| Timespec {
-            tv_sec,
-            tv_nsec: nanos as _,
-        };
-        let times = Timestamps {
-            last_access: time(metadata.atime(), metadata.atime_nsec()),
-            last_modification: time(metadata.mtime(), metadata.mtime_nsec()),
-        };
-        utimensat(CWD, upper, &times, rustix::fs::AtFlags::empty())?;
-        Ok(())
+    }
+    let time = |tv_sec, nanos: i64| Timespec {
+        tv_sec,
+        tv_nsec: nanos as _,
     };
-    adopt().map_err(|e| {
-        Failure::new(format!("preparing the image's root directory: {e}"))
-            .remedy("run it with --direct")
-    })
+    let times = Timestamps {
+        last_access: time(metadata.atime(), metadata.atime_nsec()),
+        last_modification: time(metadata.mtime(), metadata.mtime_nsec()),
+    };
+    utimensat(CWD, new, &times, rustix::fs::AtFlags::empty())?;
+    Ok(())
 }

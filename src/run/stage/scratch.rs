@@ -118,6 +118,11 @@ impl Scratch {
         }
     }
 
+    /// Whether it is a file system of its own.
+    pub fn is_in_memory(&self) -> bool {
+        self.in_memory
+    }
+
     /// Where the image is shown.
     pub fn lower(&self) -> PathBuf {
         self.directory.path().join("lower")

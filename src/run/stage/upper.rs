@@ -1,5 +1,7 @@
-//! The upper directory of an overlay as a stream of changes.
+//! The upper directory of an overlay as a stream of changes; or a directory of which there was none, as
+//! an image with nothing in it was covered.
 
+use super::bare::LOST_FOUND;
 use super::links::Plan;
 use super::nodes::{Meant, is_whiteout};
 use super::overlay;
@@ -27,8 +29,12 @@ pub struct Upper<'v> {
     hid_trusted: bool,
     /// What the overlay tears apart; the joins that are still to come.
     plan: Plan,
+    /// Whether the directory was no overlay's.
+    is_bare: bool,
     /// What comes next.
     then: Option<Change>,
+    /// What comes last: the directory that there was is gone if it is not there.
+    last: Option<Change>,
 }
 
 /// What the attributes of overlays say of a file.
@@ -41,25 +47,42 @@ pub struct Marks {
 }
 
 impl<'v> Upper<'v> {
-    /// The upper directory at `root`, as `plan` says.
+    /// The upper directory at `root`, as `plan` says; without a plan it was no overlay's.
     ///
     /// # Errors
     /// No thread can be started.
     pub fn new(
         root: &Path,
         volume: &'v Volume,
-        plan: Plan,
+        plan: Option<Plan>,
         warnings: Warnings,
     ) -> Result<Upper<'v>> {
         let directory = Directory::new(root, false, warnings).with_all_times();
+        let is_bare = plan.is_none();
         Ok(Upper {
             inner: Ahead::new(directory)?,
             volume,
             whiteouts: HashSet::new(),
             hid_trusted: overlay::for_users(),
-            plan,
+            is_bare,
+            plan: plan.unwrap_or_default(),
+            last: is_bare.then(|| Change::Remove(LOST_FOUND.into())),
             then: None,
         })
+    }
+
+    /// What an entry means of a directory that was no overlay's.
+    fn bare_meaning(&mut self, mut entry: Entry) -> Change {
+        let meant = take_meant(&mut entry.attrs.xattrs);
+        stand_in(&mut entry, meant);
+        let is_lost_found = entry.path == LOST_FOUND.as_bytes();
+        if is_lost_found {
+            self.last = None;
+        }
+        if is_lost_found || entry.path.is_empty() {
+            self.carry_over(&mut entry);
+        }
+        Change::Put(entry)
     }
 
     /// What an entry of the upper directory means.
@@ -73,14 +96,12 @@ impl<'v> Upper<'v> {
             return Change::Remove(entry.path);
         }
         let (marks, meant) = sort_out(&mut entry.attrs.xattrs);
-        if let (Kind::File { .. }, Some(node)) = (&entry.kind, meant.node) {
-            entry.kind = node;
-        }
-        entry.attrs.xattrs.extend(meant.xattrs);
+        let copy_of = meant.copy_of;
+        stand_in(&mut entry, meant);
         if let Some(merged) = self.plan.merged.remove(&entry.path) {
             entry.attrs = merged;
         }
-        if let Some(original) = meant.copy_of {
+        if let Some(original) = copy_of {
             entry.attrs.crtime = self.plan.created.get(&original).copied();
         } else if marks.copied || entry.path.is_empty() {
             self.carry_over(&mut entry);
@@ -124,17 +145,31 @@ impl<'v> Upper<'v> {
     }
 }
 
+/// Makes an entry what it stands for.
+fn stand_in(entry: &mut Entry, meant: Meant) {
+    if let (Kind::File { .. }, Some(node)) = (&entry.kind, meant.node) {
+        entry.kind = node;
+    }
+    entry.attrs.xattrs.extend(meant.xattrs);
+}
+
+/// Takes what liveroot has put there out of a file's attributes.
+fn take_meant(xattrs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> Meant {
+    let mut meant = Meant::default();
+    xattrs.retain(|(name, value)| !meant.take(name, value));
+    meant
+}
+
 /// Takes what overlays and liveroot have put there out of a file's attributes.
 pub fn sort_out(xattrs: &mut Vec<(Vec<u8>, Vec<u8>)>) -> (Marks, Meant) {
-    let (mut marks, mut meant) = (Marks::default(), Meant::default());
+    let meant = take_meant(xattrs);
+    let mut marks = Marks::default();
     for (name, value) in std::mem::take(xattrs) {
         let overlays = OVERLAYS
             .iter()
             .find_map(|prefix| Some((*prefix, name.strip_prefix(*prefix)?)));
         let Some((prefix, own)) = overlays else {
-            if !meant.take(&name, &value) {
-                xattrs.push((name, value));
-            }
+            xattrs.push((name, value));
             continue;
         };
         match own {
@@ -158,10 +193,12 @@ impl Source for Upper<'_> {
         loop {
             return Ok(match self.inner.next()? {
                 Some(Change::Put(entry)) if self.plan.left_out.contains(&entry.path) => continue,
+                Some(Change::Put(entry)) if self.is_bare => Some(self.bare_meaning(entry)),
                 Some(Change::Put(entry)) => Some(self.meaning(entry)),
                 None => {
                     let join = self.plan.joins.pop();
-                    join.map(|(path, target)| Change::Join { path, target })
+                    let join = join.map(|(path, target)| Change::Join { path, target });
+                    join.or_else(|| self.last.take())
                 }
                 other => other,
             });
