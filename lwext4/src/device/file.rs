@@ -1,6 +1,7 @@
 //! An image in a file (or block device) of the host, or in a part of one.
 
 use super::BlockDevice;
+use super::ahead::FlushedFile;
 use rustix::fs::{Advice, FallocateFlags, FileType as RawFileType, fadvise, fallocate, fstat};
 use rustix::io::pwritev;
 use std::fs::File;
@@ -15,7 +16,7 @@ const IOV_MAX: usize = 1024;
 /// A range of a file of the host as a device.
 #[derive(Debug)]
 pub struct FileDevice {
-    file: File,
+    file: FlushedFile,
     start: u64,
     size: AtomicU64,
     /// Whether the range ends where the file ends, and grows and shrinks with it.
@@ -32,7 +33,7 @@ impl FileDevice {
         // A seek, not metadata(): a block device has no st_size.
         let size = (&file).seek(SeekFrom::End(0))?;
         Ok(FileDevice {
-            file,
+            file: FlushedFile::new(file),
             start: 0,
             size: size.into(),
             to_end: true,
@@ -56,7 +57,7 @@ impl FileDevice {
     /// `size` bytes of `file` from byte `start` on: a partition. It cannot be made longer.
     pub fn part(file: File, start: u64, size: u64) -> FileDevice {
         FileDevice {
-            file,
+            file: FlushedFile::new(file),
             start,
             size: size.into(),
             to_end: false,
@@ -65,7 +66,7 @@ impl FileDevice {
 
     /// The file underneath.
     pub fn file(&self) -> &File {
-        &self.file
+        self.file.file()
     }
 
     /// Whether `len` bytes at `offset` lie inside; the position in the file if so.
@@ -87,12 +88,12 @@ impl BlockDevice for FileDevice {
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         let at = self.position(offset, buf.len())?;
-        self.file.read_exact_at(buf, at)
+        self.file().read_exact_at(buf, at)
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         let at = self.position(offset, buf.len())?;
-        self.file.write_all_at(buf, at)
+        self.file().write_all_at(buf, at)
     }
 
     fn write_vectored_at(&self, bufs: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
@@ -102,7 +103,7 @@ impl BlockDevice for FileDevice {
         IoSlice::advance_slices(&mut left, 0);
         while !left.is_empty() {
             let most = left.len().min(IOV_MAX);
-            match pwritev(&self.file, &left[..most], at) {
+            match pwritev(self.file(), &left[..most], at) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     IoSlice::advance_slices(&mut left, n);
@@ -116,7 +117,7 @@ impl BlockDevice for FileDevice {
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.flush()
     }
 
     fn begin_flush(&self, offset: u64, len: u64) {
@@ -126,14 +127,15 @@ impl BlockDevice for FileDevice {
         ) {
             // Linux starts to write what is dirty in the range. (It also drops what is clean, of which
             // there is none just behind a write.)
-            let _ = fadvise(&self.file, at, Some(len), Advice::DontNeed);
+            let _ = fadvise(self.file(), at, Some(len), Advice::DontNeed);
+            self.file.wrote(len.get());
         }
     }
 
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         let at = self.position(offset, usize::try_from(len).unwrap_or(usize::MAX))?;
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        match fallocate(&self.file, flags, at, len) {
+        match fallocate(self.file(), flags, at, len) {
             Ok(()) => Ok(()),
             // The host's file system cannot punch: write the zeroes.
             Err(rustix::io::Errno::OPNOTSUPP) => {
@@ -141,7 +143,7 @@ impl BlockDevice for FileDevice {
                 let mut done = 0;
                 while done < len {
                     let n = (len - done).min(zeroes.len() as u64);
-                    self.file.write_all_at(&zeroes[..n as usize], at + done)?;
+                    self.file().write_all_at(&zeroes[..n as usize], at + done)?;
                     done += n;
                 }
                 Ok(())
@@ -164,14 +166,14 @@ impl BlockDevice for FileDevice {
             return unsupported();
         };
         // Not metadata(), which may take other system calls than a sandbox allows.
-        let mode = fstat(&self.file)?.st_mode;
+        let mode = fstat(self.file())?.st_mode;
         if RawFileType::from_raw_mode(mode) == RawFileType::RegularFile {
-            self.file.set_len(end)?;
+            self.file().set_len(end)?;
             self.size.store(size, Ordering::Relaxed);
             return Ok(());
         }
         // A block device: it may have been made larger since it was opened.
-        let now = (&self.file).seek(SeekFrom::End(0))?;
+        let now = self.file().seek(SeekFrom::End(0))?;
         self.size
             .store(now.saturating_sub(self.start), Ordering::Relaxed);
         if end <= now { Ok(()) } else { unsupported() }
@@ -182,7 +184,7 @@ impl BlockDevice for FileDevice {
     fn discard(&self, offset: u64, len: u64) -> io::Result<()> {
         let at = self.position(offset, usize::try_from(len).unwrap_or(usize::MAX))?;
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        fallocate(&self.file, flags, at, len).map_err(|errno| match errno {
+        fallocate(self.file(), flags, at, len).map_err(|errno| match errno {
             rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NODEV | rustix::io::Errno::NOSYS => {
                 io::ErrorKind::Unsupported.into()
             }

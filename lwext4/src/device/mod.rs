@@ -1,5 +1,6 @@
 //! Where the image's bytes are: a file of the host, or memory.
 
+mod ahead;
 mod file;
 mod memory;
 mod unflushed;
