@@ -1,12 +1,12 @@
 //! `liveroot du`
 
 use crate::cli;
-use crate::direct::address::join;
 use crate::direct::opened::targets;
 use crate::direct::output::{Complaints, JsonName, Out, human};
 use crate::direct::resolve::{self, Follow};
 use crate::direct::walk::{Trail, children};
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use lwext4::{Attr, FileType, Ino, Volume};
 use serde::Serialize;
 use std::collections::HashSet;

@@ -1,13 +1,14 @@
 //! `liveroot mkdir`
 
 use crate::cli;
-use crate::direct::address::{Address, join};
+use crate::direct::address::Address;
 use crate::direct::maker::Maker;
 use crate::direct::mode::ModeChange;
 use crate::direct::opened::Writer;
 use crate::direct::output::Report;
 use crate::direct::resolve::{self, Follow};
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use lwext4::{Error, FileType, SetAttr, Volume};
 
 /// Makes directories in an image.

@@ -1,13 +1,13 @@
 //! `liveroot tree`
 
 use crate::cli;
-use crate::direct::address::join;
 use crate::direct::mode::type_name;
 use crate::direct::opened::targets;
 use crate::direct::output::{Complaints, JsonName, Out, human};
 use crate::direct::resolve::{self, Follow};
 use crate::direct::walk::{Child, Trail, children};
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use lwext4::{Attr, FileType, Volume};
 use serde::Serialize;
 

@@ -135,16 +135,6 @@ impl fmt::Display for Address {
     }
 }
 
-/// `dir/name`, whatever slashes `dir` ends in.
-pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = dir.to_vec();
-    if !path.ends_with(b"/") && !path.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
-    path
-}
-
 /// The last name of a path; empty for the root.
 pub fn base_name(path: &[u8]) -> &[u8] {
     path.split(|&b| b == b'/')
@@ -200,7 +190,5 @@ mod tests {
         assert_eq!(base_name(b"/etc/fstab"), b"fstab");
         assert_eq!(base_name(b"/etc//"), b"etc");
         assert_eq!(base_name(b"/"), b"");
-        assert_eq!(join(b"/", b"a"), b"/a");
-        assert_eq!(join(b"r:/x", b"a"), b"r:/x/a");
     }
 }

@@ -1,9 +1,10 @@
 //! Doing something to files of an image and, if wanted, to everything below them.
 
-use super::address::{Address, join};
+use super::address::Address;
 use super::resolve::{self, Follow};
 use super::walk::{Trail, children};
 use crate::failure::Result;
+use crate::import::names::join;
 use lwext4::{Attr, FileType, Volume};
 
 /// Which files.

@@ -1,6 +1,6 @@
 //! Copying into an image, from the host or from an image.
 
-use super::address::{Address, join};
+use super::address::Address;
 use super::copy::{CopyOptions, is_acl, kept, source};
 use super::destination::Slot;
 use super::maker::Maker;
@@ -8,6 +8,7 @@ use super::output::Report;
 use super::resolve::{self, Follow};
 use super::tree::{Meta, Tree};
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use lwext4::{Attr, Error, FileType, Ino, NewFile, SetAttr, SetXattrMode, Volume, WriteMode};
 use std::collections::HashMap;
 

@@ -1,8 +1,9 @@
 //! Where in an image something goes: into a directory, or under a name of its own.
 
-use super::address::{Address, base_name, join};
+use super::address::{Address, base_name};
 use super::resolve::{self, Follow, Found};
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use lwext4::{Error, FileType, Ino, Volume};
 
 /// How the last operand is to be taken.

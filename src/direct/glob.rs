@@ -1,9 +1,10 @@
 //! Patterns in paths of an image, as the shell would expand them on a mount.
 
-use super::address::{Address, join};
+use super::address::Address;
 use super::resolve::{self, Follow};
 use super::walk;
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use globset::{GlobBuilder, GlobMatcher};
 use lwext4::{FileType, Volume};
 use std::ffi::OsStr;

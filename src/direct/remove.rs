@@ -1,7 +1,7 @@
 //! Deleting files and trees inside an image.
 
-use super::address::join;
 use super::walk::{Trail, children};
+use crate::import::names::join;
 use lwext4::{Attr, FileType, Ino, Result, Volume};
 
 /// Deletes a name with everything below it. `each` hears of every path that is gone, and whether it was

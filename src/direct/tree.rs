@@ -1,9 +1,9 @@
 //! Files as something to copy from or to compare: those of the host, and those of an image.
 
-use super::address::join;
 use super::resolve::{self, Follow};
 use super::walk;
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use lwext4::{Attr, FileType, Ino, Timestamp, Volume};
 use rustix::fs::{SeekFrom, XattrFlags};
 use std::ffi::{OsStr, OsString};

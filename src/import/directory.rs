@@ -1,6 +1,7 @@
 //! A directory of the host as a stream of changes, in the order of its names.
 
 use super::entry::{Attrs, Change, Data, Entry, Kind, Source};
+use super::names::join;
 use super::pool::Pool;
 use super::progress::Warnings;
 use crate::failure::{Failure, Result};
@@ -280,11 +281,7 @@ impl Source for Directory {
                 self.levels.pop();
                 continue;
             };
-            let mut below = path.clone();
-            if !below.is_empty() {
-                below.push(b'/');
-            }
-            below.extend(name);
+            let below = join(path, &name);
             if let Some(entry) = self.entry(below)? {
                 return Ok(Some(Change::Put(entry)));
             }

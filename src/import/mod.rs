@@ -16,7 +16,7 @@ pub mod entry;
 pub mod input;
 pub mod manifest;
 mod measure;
-mod names;
+pub mod names;
 pub mod oci;
 mod open;
 pub mod owners;

@@ -1,4 +1,4 @@
-//! Paths of archives, of which nothing may lead out of the image.
+//! Paths, and those of archives, of which nothing may lead out of the image.
 
 /// The components of a path below the root: what GNU tar makes of member names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,16 @@ pub fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
+/// `dir/name`, whatever slashes `dir` ends in.
+pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = dir.to_vec();
+    if !path.ends_with(b"/") && !path.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}
+
 /// A path for people.
 pub fn shown(path: &[u8]) -> String {
     let text = String::from_utf8_lossy(path);
@@ -82,5 +92,13 @@ mod tests {
         }
         assert_eq!(split(b"a/b/c"), Some((&b"a/b"[..], &b"c"[..])));
         assert_eq!(split(b""), None);
+    }
+
+    #[test]
+    fn names_are_joined_to_paths() {
+        assert_eq!(join(b"", b"a"), b"a");
+        assert_eq!(join(b"a/b", b"c"), b"a/b/c");
+        assert_eq!(join(b"/", b"a"), b"/a");
+        assert_eq!(join(b"r:/x", b"a"), b"r:/x/a");
     }
 }

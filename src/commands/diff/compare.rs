@@ -2,12 +2,12 @@
 
 use super::text;
 use super::{Change, Difference, Kind};
-use crate::direct::address::join;
 use crate::direct::mode::type_name;
 use crate::direct::output::{JsonName, escaped};
 use crate::direct::time;
 use crate::direct::tree::{Meta, Tree, Xattrs};
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use lwext4::FileType;
 use std::cmp::Ordering;
 

@@ -4,7 +4,7 @@ mod expression;
 mod parse;
 
 use crate::cli;
-use crate::direct::address::{Address, base_name, join};
+use crate::direct::address::{Address, base_name};
 use crate::direct::mode::type_name;
 use crate::direct::names::Names;
 use crate::direct::opened::{Writer, targets};
@@ -12,6 +12,7 @@ use crate::direct::output::{Complaints, JsonName, Out};
 use crate::direct::resolve::{self, Follow};
 use crate::direct::walk::{Trail, children};
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use expression::{Action, Context, Expression};
 use lwext4::{Attr, FileType, Ino, Timestamp, Volume};
 use serde::Serialize;

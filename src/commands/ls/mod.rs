@@ -4,7 +4,6 @@ mod columns;
 mod long;
 
 use crate::cli;
-use crate::direct::address::join;
 use crate::direct::facts::Facts;
 use crate::direct::names::Names;
 use crate::direct::opened::{Target, targets};
@@ -13,6 +12,7 @@ use crate::direct::resolve::{self, Follow};
 use crate::direct::time;
 use crate::direct::walk::{Trail, children};
 use crate::failure::Result;
+use crate::import::names::join;
 use lwext4::{Attr, FileType, Ino, Volume};
 use serde::Serialize;
 

@@ -7,11 +7,11 @@
 mod keep;
 mod stream;
 
-use super::address::join;
 use super::copy::{CopyOptions, source};
 use super::output::{Complaints, escaped};
 use super::tree::{Meta, Tree};
 use crate::failure::{Failure, Result};
+use crate::import::names::join;
 use lwext4::FileType;
 use rustix::fs::{
     AtFlags, FileType as HostType, Mode, OFlags, ftruncate, linkat, makedev, mkdirat, mknodat,

@@ -2,7 +2,7 @@
 
 use super::Applier;
 use crate::failure::{Failure, Result};
-use crate::import::names::{shown, split};
+use crate::import::names::{join, shown, split};
 use lwext4::{Attr, Error, FileType, Ino};
 
 /// Directories below each other at most: a damaged image may have them in a circle.
@@ -76,11 +76,7 @@ impl Applier<'_, '_> {
         while let Some((ino, path)) = dirs.pop() {
             self.unsettle(ino)?;
             for (name, is_dir) in self.names(ino, &path)? {
-                let mut below = path.clone();
-                if !below.is_empty() {
-                    below.push(b'/');
-                }
-                below.extend_from_slice(&name);
+                let below = join(&path, &name);
                 let Some(found) = self.peek(ino, &name, &below)? else {
                     continue;
                 };

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::import::codec::decompress;
 use crate::import::entry::{Change, Data, Source};
 use crate::import::input::Input;
-use crate::import::names::{clean, split};
+use crate::import::names::{clean, join, split};
 use crate::import::tar::Tar;
 use std::collections::VecDeque;
 
@@ -92,14 +92,7 @@ fn translate(change: Change) -> Option<Change> {
     match name.strip_prefix(WHITEOUT) {
         // Nothing but a name can be gone.
         Some(b"" | b"." | b"..") => None,
-        Some(gone) => {
-            let mut path = parent.to_vec();
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(gone);
-            Some(Change::Remove(path))
-        }
+        Some(gone) => Some(Change::Remove(join(parent, gone))),
         None => Some(Change::Put(entry)),
     }
 }

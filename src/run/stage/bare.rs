@@ -4,6 +4,7 @@
 use super::overlay::{adopt, bits};
 use super::scratch::Scratch;
 use crate::session::options::MountFlags;
+use rustix::io::Errno;
 use rustix::mount::{MountFlags as Ms, mount_bind, mount_remount};
 use std::fs;
 use std::io;
@@ -12,13 +13,13 @@ use std::path::Path;
 /// The directory that mke2fs and `liveroot create` put into every image.
 pub const LOST_FOUND: &str = "lost+found";
 
-/// Shows the upper directory of `scratch` at `point`, if the image, at its lower one, has nothing but an
-/// empty `lost+found`. False if it has more, or if the scratch directory is not a file system of its own:
-/// what a command does on the disk around it is nobody's business here.
+/// Prepares the upper directory of `scratch` to be the image's root, if the image, at its lower one, has
+/// nothing but an empty `lost+found`. False if it has more, or if the scratch directory is not a file system
+/// of its own: what a command does on the disk around it is nobody's business here.
 ///
 /// # Errors
 /// What the kernel refuses.
-pub fn mount(scratch: &Scratch, point: &Path, flags: &MountFlags) -> io::Result<bool> {
+pub fn prepare(scratch: &Scratch) -> io::Result<bool> {
     if !scratch.is_in_memory() || !is_bare(&scratch.lower())? {
         return Ok(false);
     }
@@ -28,12 +29,17 @@ pub fn mount(scratch: &Scratch, point: &Path, flags: &MountFlags) -> io::Result<
         fs::create_dir(&new)?;
         adopt(&old, &new)?;
     }
-    // Adopted before, but times have changed.
-    adopt(&scratch.lower(), &scratch.upper())?;
+    Ok(true)
+}
+
+/// Shows the upper directory of `scratch` at `point`.
+///
+/// # Errors
+/// What `mount(2)` says.
+pub fn mount(scratch: &Scratch, point: &Path, flags: &MountFlags) -> Result<(), Errno> {
     mount_bind(scratch.upper(), point)?;
     // The scratch directory itself forbids more.
-    mount_remount(point, Ms::BIND | bits(flags), c"")?;
-    Ok(true)
+    mount_remount(point, Ms::BIND | bits(flags), c"")
 }
 
 fn is_bare(top: &Path) -> io::Result<bool> {

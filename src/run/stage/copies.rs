@@ -1,8 +1,9 @@
 //! What is in an upper directory of the files of the image that have several names.
 
-use super::links::{is_whiteout, join};
+use super::links::is_whiteout;
 use super::nodes::marked;
 use crate::fuse::rules::FILE_MARK;
+use crate::import::names::join;
 use lwext4::{Attr, Ino};
 use rustix::fs::lgetxattr;
 use std::collections::{HashMap, HashSet};

@@ -10,6 +10,7 @@ use super::copies::{Copies, Copy};
 use super::merge::{Merged, merge};
 use crate::failure::{Failure, Result};
 use crate::import::entry::Attrs;
+use crate::import::names::join;
 use lwext4::{Attr, DirEntry, Error, FileType, Ino, Timestamp, Volume};
 use rustix::fs::lgetxattr;
 use std::collections::{HashMap, HashSet};
@@ -155,13 +156,6 @@ fn torn(file: &Linked, image: &Path) -> Failure {
     Failure::of(image, what).remedy("run it with --direct")
 }
 
-/// A name in the directory at `path`.
-pub fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    let parts = [path, name];
-    let is_top = path.is_empty();
-    parts[usize::from(is_top)..].join(&b'/')
-}
-
 /// All files of an image that have several names and are no directories.
 fn several_names(volume: &Volume) -> Result<Vec<Linked>, Error> {
     let mut found: HashMap<Ino, Linked> = HashMap::new();
@@ -229,15 +223,4 @@ fn is_opaque(directory: &Path) -> bool {
             let mut value = [0; 2];
             lgetxattr(directory, *name, &mut value) == Ok(1) && value[0] == b'y'
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_joined_to_paths() {
-        assert_eq!(join(b"", b"a"), b"a");
-        assert_eq!(join(b"a/b", b"c"), b"a/b/c");
-    }
 }

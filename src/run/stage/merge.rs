@@ -37,7 +37,7 @@ pub fn merge<'c>(
     original: &Attr,
     copies: &[&'c Copy],
 ) -> io::Result<Option<Merged<'c>>> {
-    let Some(mut copy) = copies.first().copied() else {
+    let Some(first) = copies.first().copied() else {
         return Ok(None);
     };
     let mut changed: Option<&Copy> = None;
@@ -50,7 +50,7 @@ pub fn merge<'c>(
             _ => changed = Some(candidate),
         }
     }
-    copy = changed.unwrap_or(copy);
+    let copy = changed.unwrap_or(first);
     let all: io::Result<Vec<Xattrs>> = copies.iter().map(|copy| attributes(copy)).collect();
     let each = || copies.iter().map(|copy| &copy.metadata);
     let before = original_attributes(volume, original).map_err(io::Error::other)?;
@@ -125,47 +125,42 @@ fn original_attributes(volume: &Volume, attr: &Attr) -> Result<Xattrs, Error> {
 
 /// Whether a copy has the contents that the file has in the image.
 fn is_as_before(volume: &Volume, original: &Attr, copy: &Copy) -> io::Result<bool> {
-    if copy.metadata.size() != original.size {
-        return Ok(false);
-    }
-    let mut file = File::open(&copy.full)?;
-    let (mut now, mut before) = (vec![0; PIECE], vec![0; PIECE]);
-    let mut at = 0;
-    loop {
-        let len = file.read(&mut now)?;
-        let (now, before) = (now.get(..len), before.get_mut(..len));
-        let (Some(now), Some(before)) = (now, before) else {
-            return Ok(false);
-        };
-        if now.is_empty() {
-            return Ok(true);
-        }
-        let read = volume.read(original.ino, at, before);
-        if read.map_err(io::Error::other)? != len || now != before {
-            return Ok(false);
-        }
-        at += len as u64;
-    }
+    has_contents(copy, original.size, |bytes, at| {
+        let read = volume.read(original.ino, at, bytes);
+        read.map_err(io::Error::other)
+    })
 }
 
 /// Whether two copies have the same contents.
 fn are_same(one: &Copy, other: &Copy) -> io::Result<bool> {
-    if one.metadata.size() != other.metadata.size() {
+    let file = File::open(&other.full)?;
+    has_contents(one, other.metadata.size(), |bytes, at| {
+        file.read_exact_at(bytes, at).map(|()| bytes.len())
+    })
+}
+
+/// Whether a copy has `size` bytes, and those that `read` puts into a buffer for an offset: it gives how many
+/// it has put there.
+fn has_contents(
+    copy: &Copy,
+    size: u64,
+    read: impl Fn(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<bool> {
+    if copy.metadata.size() != size {
         return Ok(false);
     }
-    let (mut file, other) = (File::open(&one.full)?, File::open(&other.full)?);
-    let (mut a, mut b) = (vec![0; PIECE], vec![0; PIECE]);
+    let mut file = File::open(&copy.full)?;
+    let (mut own, mut others) = (vec![0; PIECE], vec![0; PIECE]);
     let mut at = 0;
     loop {
-        let len = file.read(&mut a)?;
-        let (Some(a), Some(b)) = (a.get(..len), b.get_mut(..len)) else {
+        let len = file.read(&mut own)?;
+        let (Some(own), Some(others)) = (own.get(..len), others.get_mut(..len)) else {
             return Ok(false);
         };
-        if a.is_empty() {
+        if own.is_empty() {
             return Ok(true);
         }
-        other.read_exact_at(b, at)?;
-        if a != b {
+        if read(others, at)? != len || own != others {
             return Ok(false);
         }
         at += len as u64;

@@ -136,12 +136,15 @@ impl Staged {
         let refused = |what: &str, error: io::Error| {
             Failure::of(&self.point, format!("{what}: {error}")).remedy("run it with --direct")
         };
-        // The root directory of an overlay is the upper one's.
-        overlay::adopt(&self.scratch.lower(), &self.scratch.upper())
+        let (lower, upper) = (self.scratch.lower(), self.scratch.upper());
+        // Whatever covers it has the upper directory for its root.
+        let is_bare = bare::prepare(&self.scratch)
+            .and_then(|is_bare| overlay::adopt(&lower, &upper).map(|()| is_bare))
             .map_err(|error| refused("preparing the image's root directory", error))?;
-        let is_bare = bare::mount(&self.scratch, &self.point, &self.flags)
-            .map_err(|error| refused("showing the scratch directory", error))?;
-        if !is_bare {
+        if is_bare {
+            bare::mount(&self.scratch, &self.point, &self.flags)
+                .map_err(|errno| refused("showing the scratch directory", errno.into()))?;
+        } else {
             overlay::mount(&self.scratch, &self.point, &self.flags)
                 .map_err(|errno| refused("mounting an overlay", errno.into()))?;
         }
