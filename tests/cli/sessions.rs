@@ -134,6 +134,28 @@ fn statistics_count_requests() {
 }
 
 #[test]
+fn root_reads_ahead_a_mebibyte_at_a_time() {
+    let test = "root_reads_ahead_a_mebibyte_at_a_time";
+    if !mount_works(test) || !can_run(test, &[Need::Root]) {
+        return;
+    }
+    let bench = Bench::with_image();
+    bench.ok(&["mount", "image.ext4", "mnt"]);
+    fs::write(bench.path("mnt/file"), vec![1; 16 << 20]).unwrap();
+    bench.ok(&["umount", "mnt"]);
+    bench.ok(&["mount", "image.ext4", "mnt", "--stats", "stats.json"]);
+    let mut file = fs::File::open(bench.path("mnt/file")).unwrap();
+    std::io::copy(&mut file, &mut std::io::sink()).unwrap();
+    drop(file);
+    bench.ok(&["umount", "mnt"]);
+    let text = fs::read_to_string(bench.path("stats.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // 128 with what the kernel begins with.
+    let reads = json["requests"]["read"].as_u64().unwrap();
+    assert!((16..40).contains(&reads), "{reads} requests");
+}
+
+#[test]
 fn with_fsync_ignored_the_kernel_stops_asking() {
     if !mount_works("with_fsync_ignored_the_kernel_stops_asking") {
         return;

@@ -107,23 +107,20 @@ impl Duty {
             kernel_checks: orders.kernel_checks,
         };
         let connection = attach::attach(&attachment, attach::open_device()?)?;
-        let device = mounts::at(point)?.map(|mount| mount.device);
-        if let Some(device) = device {
-            attach::widen_readahead(device);
-        }
-        self.device = Some(device.unwrap_or_default());
-        Ok((
-            Answer::Mounted(device.unwrap_or_default()),
-            Some(connection),
-        ))
+        let device = mounts::at(point)?.map_or_else(Device::default, |mount| mount.device);
+        self.device = Some(device);
+        Ok((Answer::Mounted(device), Some(connection)))
     }
 
     fn look(&self) -> Result<Done> {
         let point = Path::new(OsStr::from_bytes(&self.orders()?.point));
-        match rustix::fs::statfs(point) {
-            Ok(_) => Ok((Answer::Done, None)),
-            Err(errno) => Err(Failure::of(point, std::io::Error::from(errno))),
+        rustix::fs::statfs(point)
+            .map_err(|errno| Failure::of(point, std::io::Error::from(errno)))?;
+        // Not before: with the answer to its first request, the kernel sets what it was to begin with.
+        if let Some(device) = self.device {
+            attach::widen_readahead(device);
         }
+        Ok((Answer::Done, None))
     }
 
     fn listen(&mut self) -> Result<Done> {
