@@ -59,8 +59,8 @@ Register-ArgumentCompleter -Native -CommandName 'liveroot' -ScriptBlock {
             break
         }
         'liveroot;create' {
-            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom')
-            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom; that is the default with --from')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom; that is the default with --from')
             [CompletionResult]::new('--headroom', '--headroom', [CompletionResultType]::ParameterName, 'Free space of an image of size auto, in percent of what it holds; free inodes likewise')
             [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Size of a block in bytes: a power of two from 1024 to 65536. By default 4096, or 1024 below 512 MiB. Linux mounts images with blocks up to its own page size: 4096 on most machines')
             [CompletionResult]::new('--block-size', '--block-size', [CompletionResultType]::ParameterName, 'Size of a block in bytes: a power of two from 1024 to 65536. By default 4096, or 1024 below 512 MiB. Linux mounts images with blocks up to its own page size: 4096 on most machines')

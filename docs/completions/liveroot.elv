@@ -55,8 +55,8 @@ set edit:completion:arg-completer[liveroot] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'liveroot;create'= {
-            cand -s 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom'
-            cand --size 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom'
+            cand -s 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom; that is the default with --from'
+            cand --size 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom; that is the default with --from'
             cand --headroom 'Free space of an image of size auto, in percent of what it holds; free inodes likewise'
             cand -b 'Size of a block in bytes: a power of two from 1024 to 65536. By default 4096, or 1024 below 512 MiB. Linux mounts images with blocks up to its own page size: 4096 on most machines'
             cand --block-size 'Size of a block in bytes: a power of two from 1024 to 65536. By default 4096, or 1024 below 512 MiB. Linux mounts images with blocks up to its own page size: 4096 on most machines'

@@ -57,7 +57,7 @@ complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "map" -d 'Draw whe
 complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "doctor" -d 'Tell which ways of working this machine allows, and what would allow more'
 complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "generate" -d 'Write the manual pages and shell completions'
 complete -c liveroot -n "__fish_liveroot_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c liveroot -n "__fish_liveroot_using_subcommand create" -s s -l size -d 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom' -r
+complete -c liveroot -n "__fish_liveroot_using_subcommand create" -s s -l size -d 'Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the source of --from takes, and some headroom; that is the default with --from' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand create" -l headroom -d 'Free space of an image of size auto, in percent of what it holds; free inodes likewise' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand create" -s b -l block-size -d 'Size of a block in bytes: a power of two from 1024 to 65536. By default 4096, or 1024 below 512 MiB. Linux mounts images with blocks up to its own page size: 4096 on most machines' -r
 complete -c liveroot -n "__fish_liveroot_using_subcommand create" -s C -l cluster-size -d 'Size of a cluster, the unit of allocation: a power of two above the block size, up to 512M. Needs --features bigalloc. By default 16 blocks' -r

@@ -12,14 +12,14 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   liveroot create rootfs.ext4 --size 2G
-  liveroot create rootfs.ext4 --size auto --from rootfs.tar.zst
+  liveroot create rootfs.ext4 --from rootfs.tar.zst
   liveroot create boot.ext4 --size 256M --no-journal --label boot
   liveroot create small.ext4 --size 8M --block-size 1024 --features ^64bit,^metadata_csum")]
 pub struct Create {
     /// The image file to make (or, with --force, to make anew; a block device is used whole).
     pub image: PathBuf,
     /// Size of the image: a number of bytes, or with K, M, G or T (powers of 1024). `auto`: what the
-    /// source of --from takes, and some headroom.
+    /// source of --from takes, and some headroom; that is the default with --from.
     #[arg(short, long, value_name = "SIZE", value_parser = parse_size_or_auto)]
     pub size: Option<Size>,
     /// Free space of an image of size auto, in percent of what it holds; free inodes likewise.

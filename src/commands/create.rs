@@ -43,12 +43,15 @@ pub fn run(args: &cli::Create) -> Result<()> {
     };
     let clock = clock(args.fill.reproducible)?;
     let mut source = args.from.as_deref().map(Spool::new);
-    if let (Some(source), Some(Size::Auto)) = (&mut source, args.size) {
+    let alone = present.is_none() && source.is_some();
+    let size = args.size.or(alone.then_some(Size::Auto));
+    if let (Some(source), Some(Size::Auto)) = (&mut source, size) {
         source.keep()?;
     }
     let plan = Plan {
         args,
-        options: format_options(args, clock.map(|clock| clock.0))?,
+        size,
+        options: format_options(args, size, clock.map(|clock| clock.0))?,
         clock,
         source: source.map(RefCell::new),
     };
@@ -61,6 +64,8 @@ pub fn run(args: &cli::Create) -> Result<()> {
 /// What is to be made.
 struct Plan<'a> {
     args: &'a cli::Create,
+    /// As large as what it replaces, if nothing is said.
+    size: Option<Size>,
     options: FormatOptions,
     clock: Option<(Timestamp, bool)>,
     source: Option<RefCell<Spool>>,
@@ -85,7 +90,7 @@ impl Plan<'_> {
             options: self.options.clone(),
             measured: false,
         };
-        match (self.args.size, &self.source) {
+        match (self.size, &self.source) {
             (Some(Size::Bytes(bytes)), _) => Ok(fixed(bytes)),
             (Some(Size::Auto), None) => {
                 Err(Failure::usage("--size auto measures what --from names")
@@ -264,7 +269,11 @@ impl Unmade {
     }
 }
 
-fn format_options(args: &cli::Create, clock: Option<Timestamp>) -> Result<FormatOptions> {
+fn format_options(
+    args: &cli::Create,
+    size: Option<Size>,
+    clock: Option<Timestamp>,
+) -> Result<FormatOptions> {
     const MIB: u64 = 1 << 20;
     let defaults = FormatOptions::default();
     let (root_uid, root_gid) = args.root_owner.unwrap_or((0, 0));
@@ -280,17 +289,19 @@ fn format_options(args: &cli::Create, clock: Option<Timestamp>) -> Result<Format
         block_size: match narrow("block size", args.block_size)? {
             // What mke2fs gives small images suits files that come and go; pages suit all others.
             None if args.from.is_some() => Some(4096),
-            size => size,
+            given => given,
         },
         cluster_size: narrow("cluster size", args.cluster_size)?,
         inode_size: narrow("inode size", args.inode_size)?,
         inodes: args.inodes,
         bytes_per_inode: args.bytes_per_inode,
         label: args.label.clone().unwrap_or_default().into_bytes(),
-        uuid: args.uuid.or(clock.map(|now| derived(args, now, "uuid"))),
-        hash_seed: clock.map(|now| derived(args, now, "hash seed")),
+        uuid: args
+            .uuid
+            .or(clock.map(|now| derived(args, size, now, "uuid"))),
+        hash_seed: clock.map(|now| derived(args, size, now, "hash seed")),
         time: clock,
-        reserved_percent: args.reserved.unwrap_or(match args.size {
+        reserved_percent: args.reserved.unwrap_or(match size {
             Some(Size::Auto) => 0.0,
             _ => defaults.reserved_percent,
         }),
@@ -308,9 +319,9 @@ fn format_options(args: &cli::Create, clock: Option<Timestamp>) -> Result<Format
 }
 
 /// A UUID that follows from what the image is: its label, its size and its time.
-fn derived(args: &cli::Create, now: Timestamp, purpose: &str) -> [u8; 16] {
+fn derived(args: &cli::Create, size: Option<Size>, now: Timestamp, purpose: &str) -> [u8; 16] {
     let label = args.label.as_deref().unwrap_or_default();
-    let text = format!("liveroot {purpose}\0{label}\0{:?}\0{}", args.size, now.secs);
+    let text = format!("liveroot {purpose}\0{label}\0{size:?}\0{}", now.secs);
     let digest = Sha256::digest(text.as_bytes());
     let mut uuid = [0; 16];
     uuid.copy_from_slice(&digest[..16]);

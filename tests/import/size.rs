@@ -17,6 +17,26 @@ fn use_of(image: &std::path::Path) -> (u64, u64) {
 }
 
 #[test]
+fn a_source_tells_the_size_of_a_new_image() {
+    let work = Work::new();
+    let source = work.path("source");
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(source.join("file"), vec![1; 3 << 20]).unwrap();
+    let create = |name: &str, options: &[&str]| {
+        let image = work.path(name);
+        let mut create = liveroot(["create", "-q", "--reproducible"]);
+        run(create.args(options).arg("--from").args([&source, &image]));
+        fsck(&image);
+        std::fs::read(&image).unwrap()
+    };
+    let wanted = create("auto", &["--size", "auto"]);
+    assert!(create("new", &[]) == wanted);
+    // What is replaced keeps its size.
+    create("kept", &["--size", "32M"]);
+    assert_eq!(create("kept", &["--force"]).len(), 32 << 20);
+}
+
+#[test]
 fn what_fits_exactly_fits() {
     if !can_run("what_fits_exactly_fits", &[Need::Program("dumpe2fs")]) {
         return;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use tempfile::TempDir;
+use tempfile::NamedTempFile;
 
 use super::command::{output, run, shell};
 use super::full;
@@ -23,25 +23,28 @@ pub fn rootfs() -> Option<PathBuf> {
     given.or(kept).filter(|tar| tar.is_file())
 }
 
-/// A tar of some thousand files of this machine, for tests that need not be large.
+/// A tar of some thousand files of this machine, for tests that need not be large. Each test program makes
+/// its own anew, in the place of the last one: nothing is dropped at the end of a program that would delete it.
 pub fn small_tar() -> &'static Path {
-    static TAR: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = TAR.get_or_init(|| {
-        let dir = match TempDir::with_prefix("liveroot-tar-") {
-            Ok(dir) => dir,
-            Err(error) => panic!("no temporary directory: {error}"),
+    static TAR: OnceLock<PathBuf> = OnceLock::new();
+    TAR.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let file = match NamedTempFile::new_in(dir) {
+            Ok(file) => file,
+            Err(error) => panic!("no temporary file: {error}"),
         };
-        let path = dir.path().join("small.tar");
         let mut tar = Command::new("tar");
         tar.args(["--numeric-owner", "--xattrs", "--one-file-system", "-cf"])
-            .arg(&path)
+            .arg(file.path())
             .args(["-C", "/", "etc", "-C", "usr", "sbin"]);
         // Files that come and go meanwhile make tar complain and carry on.
         let made = output(&mut tar);
-        assert!(path.is_file(), "{}", String::from_utf8_lossy(&made.stderr));
-        (dir, path)
-    });
-    path
+        let path = dir.join(concat!("small-", env!("CARGO_CRATE_NAME"), ".tar"));
+        if let Err(error) = file.persist(&path) {
+            panic!("{error}: {}", String::from_utf8_lossy(&made.stderr));
+        }
+        path
+    })
 }
 
 /// A few hundred files of a real root filesystem: the tar, and what to extract of it.

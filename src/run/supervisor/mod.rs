@@ -177,10 +177,10 @@ impl Answering {
                 size,
                 flags,
             } => {
-                if let Some(answer) = self.reserved(&caller, name)? {
-                    return Ok(answer);
-                }
-                let (name, file) = self.trusted(&caller, file, name)?;
+                let (name, file) = match self.attribute(&caller, file, name)? {
+                    Attribute::Trusted(name, file) => (name, file),
+                    Attribute::Reserved(answer) => return Ok(answer),
+                };
                 let size = usize::try_from(size)
                     .ok()
                     .filter(|&size| size <= LONGEST_VALUE);
@@ -204,10 +204,10 @@ impl Answering {
                 )
             }
             Call::RemoveXattr { file, name } => {
-                if let Some(answer) = self.reserved(&caller, name)? {
-                    return Ok(answer);
-                }
-                let (name, file) = self.trusted(&caller, file, name)?;
+                let (name, file) = match self.attribute(&caller, file, name)? {
+                    Attribute::Trusted(name, file) => (name, file),
+                    Attribute::Reserved(answer) => return Ok(answer),
+                };
                 let Way::Image(door) = &self.way else {
                     return Ok(told(
                         self.resolver
@@ -287,29 +287,13 @@ impl Answering {
         }
     }
 
-    /// What is said to a command that changes an attribute of this name, if it is liveroot's own in an
-    /// overlay. To those who copy a file with all its attributes it is to look as if it were changed.
-    fn reserved(&self, caller: &Caller, name: u64) -> Result<Option<Result<(), i32>>, NotOurs> {
-        if let Way::Image(_) = self.way {
-            return Ok(None);
+    /// The attribute that a caller wants to change.
+    fn attribute(&self, caller: &Caller, file: Named, name: u64) -> Result<Attribute, NotOurs> {
+        let name = caller.read_string(name)?;
+        if let Some(answer) = self.reserved(&name) {
+            return Ok(Attribute::Reserved(answer));
         }
-        let name = caller.read_string(name)?;
-        Ok(match () {
-            () if name == rules::FILE_MARK => Some(Ok(())),
-            () if name.starts_with(rules::STAND_IN) => Some(Err(libc::EPERM)),
-            () => None,
-        })
-    }
-
-    /// The name of a trusted attribute and the file that a caller who is as root wants to change.
-    fn trusted(
-        &self,
-        caller: &Caller,
-        file: Named,
-        name: u64,
-    ) -> Result<(Vec<u8>, OwnedFd), NotOurs> {
         self.forbidden_by_kernel()?;
-        let name = caller.read_string(name)?;
         if !name.starts_with(TRUSTED)
             || !caller.may(&[Capability::SysAdmin, Capability::DacOverride])
         {
@@ -321,7 +305,18 @@ impl Answering {
         };
         let file = self.resolver.file(caller, file, followed)?;
         self.check_in_mount(&file)?;
-        Ok((name, file))
+        Ok(Attribute::Trusted(name, file))
+    }
+
+    /// What is said to a command that changes an attribute of this name, if it is liveroot's own in an
+    /// overlay. To those who copy a file with all its attributes it is to look as if it were changed.
+    fn reserved(&self, name: &[u8]) -> Option<Result<(), i32>> {
+        match self.way {
+            Way::Image(_) => None,
+            _ if name == rules::FILE_MARK => Some(Ok(())),
+            _ if name.starts_with(rules::STAND_IN) => Some(Err(libc::EPERM)),
+            _ => None,
+        }
     }
 
     /// Whether an open file is in the mount, and writable for those who see it so.
@@ -333,6 +328,14 @@ impl Answering {
         }
         Ok(())
     }
+}
+
+/// An attribute that somebody wants to change.
+enum Attribute {
+    /// A trusted one of a file, wanted by a caller who is as root.
+    Trusted(Vec<u8>, OwnedFd),
+    /// One of liveroot's own, and what is said to that.
+    Reserved(Result<(), i32>),
 }
 
 /// The inode number of an open file in the image. As it is open the kernel remembers the inode, so that
