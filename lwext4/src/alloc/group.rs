@@ -72,6 +72,15 @@ pub(crate) fn base_blocks(geo: &Geometry, group: GroupNo) -> u32 {
     count
 }
 
+/// A group's block bitmap, inode bitmap and inode table: where each is, and how many blocks it has.
+pub(crate) fn tables(geo: &Geometry, desc: &GroupDesc) -> [(BlockNo, u32); 3] {
+    [
+        (desc.block_bitmap, 1),
+        (desc.inode_bitmap, 1),
+        (desc.inode_table, geo.table_blocks()),
+    ]
+}
+
 /// The block that holds a group's descriptor, and the byte in it.
 pub(crate) fn desc_place(geo: &Geometry, group: GroupNo) -> (BlockNo, usize) {
     let per_block = geo.descs_per_block();

@@ -14,7 +14,7 @@ mod inodes;
 mod resize;
 mod slots;
 
-pub(crate) use group::{base_blocks, desc_place, has_super};
+pub(crate) use group::{base_blocks, desc_place, has_super, tables};
 pub(crate) use resize::NewGroup;
 
 use crate::cache::Block;

@@ -3,7 +3,7 @@
 
 use super::Allocator;
 use super::bitmap::{self, Bits};
-use super::group::{Group, desc_place};
+use super::group::{Group, desc_place, tables};
 use crate::cache::BlockKind;
 use crate::error::{Error, Result};
 use crate::fs::{Fs, Geometry};
@@ -138,27 +138,31 @@ impl Allocator {
         Ok(used.map(|i| Ino(first + i)).collect())
     }
 
-    /// Moves those of a group's bitmaps and its inode table that do not end before `ceiling`. The inode
-    /// table on disk is up to date.
-    pub fn lower_metadata(&self, h: &mut Handle<'_>, no: GroupNo, ceiling: BlockNo) -> Result<()> {
+    /// Moves those of a group's bitmaps and its inode table that do not end before `ceiling`: to these
+    /// places in the group, where nothing else is, or to wherever there is room. The inode table on disk is
+    /// up to date.
+    pub fn lower_metadata(
+        &self,
+        h: &mut Handle<'_>,
+        no: GroupNo,
+        ceiling: BlockNo,
+        places: Option<[BlockNo; 3]>,
+    ) -> Result<()> {
         let fs = h.fs();
         self.settle_group(h, no)?;
-        let old = self.descriptor(fs, no)?;
-        let table = fs.geo.table_blocks();
-        let mut places = [
-            (old.block_bitmap, old.block_bitmap, 1),
-            (old.inode_bitmap, old.inode_bitmap, 1),
-            (old.inode_table, old.inode_table, table),
-        ];
+        let old = tables(&fs.geo, &self.descriptor(fs, no)?);
+        let high = old.map(|(start, len)| start.0 + u64::from(len) > ceiling.0);
+        let mut moved = old.map(|(start, _)| start);
         let mut taken = Vec::new();
-        for (place, target, len) in &mut places {
-            if place.0 + u64::from(*len) <= ceiling.0 {
-                continue;
-            }
-            let found = self.alloc_blocks(h, BlockNo(0), *len);
+        for i in (0..3).filter(|&i| high[i]) {
+            let len = old[i].1;
+            let found = match places {
+                Some(places) => self.take_at(h, no, places[i], len),
+                None => self.alloc_blocks(h, BlockNo(0), len),
+            };
             taken.extend(found.as_ref().ok().copied());
             match found {
-                Ok((start, got)) if got == *len => *target = start,
+                Ok((start, got)) if got == len => moved[i] = start,
                 Ok(_) | Err(Error::NoSpace) => {
                     for (start, got) in taken {
                         self.free_blocks(h, start, got, false)?;
@@ -169,16 +173,14 @@ impl Allocator {
             }
         }
         // The bitmaps as they are now, with what was just taken.
-        for &(place, target, len) in &places {
-            if place == target {
-                continue;
-            }
-            if len == 1 {
-                let bytes = fs.read_block(place, BlockKind::Bitmap)?.bytes();
-                let new = h.create_block(target, BlockKind::Bitmap)?;
+        for i in (0..3).filter(|&i| high[i]) {
+            let ((from, len), to) = (old[i], moved[i]);
+            if i < 2 {
+                let bytes = fs.read_block(from, BlockKind::Bitmap)?.bytes();
+                let new = h.create_block(to, BlockKind::Bitmap)?;
                 h.modify(&new, |new| new.copy_from_slice(&bytes));
             } else {
-                fs.copy_blocks(place, target, len)?;
+                fs.copy_blocks(from, to, len)?;
             }
         }
         let mut group = self.group(fs, no)?;
@@ -186,15 +188,33 @@ impl Allocator {
             group.desc.block_bitmap,
             group.desc.inode_bitmap,
             group.desc.inode_table,
-        ] = places.map(|(_, target, _)| target);
+        ] = moved;
         drop(group);
         h.touch_group(no);
-        for (place, target, len) in places {
-            if place != target {
-                self.free_blocks(h, place, len, true)?;
-            }
+        for i in (0..3).filter(|&i| high[i]) {
+            self.free_blocks(h, old[i].0, old[i].1, true)?;
         }
         Ok(())
+    }
+
+    /// Takes these blocks of a group; the ceiling does not count.
+    fn take_at(
+        &self,
+        h: &mut Handle<'_>,
+        no: GroupNo,
+        start: BlockNo,
+        len: u32,
+    ) -> Result<(BlockNo, u32)> {
+        let fs = h.fs();
+        let mut group = self.group(fs, no)?;
+        let at = (start.0 - fs.geo.group_start(no).0) as u32;
+        if !bitmap::all(&group.blocks_in_use(fs)?, at, len, false) {
+            return Err(Error::NoSpace);
+        }
+        group.mark_blocks(h, at, len, true)?;
+        self.free_blocks
+            .fetch_sub(u64::from(len), Ordering::Relaxed);
+        Ok((start, len))
     }
 
     /// Cuts a group off behind its first `len` blocks. Those behind are free or were the metadata of

@@ -2,7 +2,7 @@
 
 use super::reserve;
 use super::survey::{Survey, overlap};
-use crate::alloc::desc_place;
+use crate::alloc::{desc_place, tables};
 use crate::cache::BlockKind;
 use crate::dimensions::Dimensions;
 use crate::error::{Corrupt, Error, Result};
@@ -58,11 +58,7 @@ impl Fs {
         let mut vacated = Vec::new();
         for no in new.groups..old.groups {
             let desc = self.alloc.descriptor(self, GroupNo(no))?;
-            for (start, len) in [
-                (desc.block_bitmap, 1),
-                (desc.inode_bitmap, 1),
-                (desc.inode_table, self.geo.table_blocks()),
-            ] {
+            for (start, len) in tables(&self.geo, &desc) {
                 let len = overlap(start, len, &below) as u32;
                 if len > 0 {
                     vacated.push((start, len));

@@ -6,8 +6,8 @@
 //! there are none left: [`meta_bg`]. [`auto`] grows when there is no space left.
 //!
 //! Shrinking is for a file system that nobody uses ([`shrink`]): what is in the way moves below the new
-//! end, each piece in a transaction of its own ([`move_journal`], [`renumber`], [`move_blocks`]), and one
-//! transaction cuts the groups off ([`cut`]). How small it can get: [`survey`].
+//! end, each piece in a transaction of its own ([`move_journal`], [`renumber`], [`move_blocks`],
+//! [`last_group`]), and one transaction cuts the groups off ([`cut`]). How small it can get: [`survey`].
 //!
 //! The copies of the superblock and of the descriptors are brought up to date in the end ([`copies`]):
 //! until then they are old, which a checker takes them to be anyway.
@@ -17,6 +17,7 @@ mod copies;
 mod cut;
 mod grow;
 mod journal_map;
+mod last_group;
 mod layout;
 mod meta_bg;
 mod move_blocks;

@@ -1,8 +1,10 @@
 //! Shrinking a file system that nobody uses.
 
 use super::fit;
+use super::last_group::Places;
 use super::move_journal::Exchange;
 use super::survey::Survey;
+use crate::alloc::tables;
 use crate::device::BlockDevice;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -82,7 +84,7 @@ impl Fs {
         self.check_resizable()?;
         self.check_movable()?;
         let bits = self.geo.block_bits;
-        let target = fit(&self.geo, bytes >> bits)?;
+        let target = self.fit_in_last(fit(&self.geo, bytes >> bits)?)?;
         if target >= self.geo.blocks() {
             return Ok(Step::Done(self.geo.blocks() << bits));
         }
@@ -90,7 +92,8 @@ impl Fs {
             return Ok(Step::Again);
         }
         let stage = Survey::new(self)?.stage(target)?;
-        let ceiling = BlockNo(stage);
+        let places = self.places_in_last(stage)?;
+        let ceiling = places.map_or(BlockNo(stage), |places| places.ceiling);
         self.alloc.set_ceiling(ceiling);
         if self.journal_above(ceiling)? {
             return self.prepare_journal_move(ceiling).map(Step::Exchange);
@@ -100,7 +103,7 @@ impl Fs {
         self.journal.checkpoint()?;
         self.inodes.clear();
         self.lower_inodes(groups, ceiling)?;
-        self.lower_groups(groups, ceiling)?;
+        self.lower_groups(groups, BlockNo(stage), places)?;
         self.cut_off(stage)?;
         self.journal.commit_all()?;
         self.write_copies()?;
@@ -109,6 +112,21 @@ impl Fs {
         } else {
             Step::Again
         })
+    }
+
+    /// `blocks`, or where the last group of so many begins if it would have no room for its metadata.
+    fn fit_in_last(&self, blocks: u64) -> Result<u64> {
+        match self.places_in_last(blocks.min(self.geo.blocks())) {
+            Ok(_) => Ok(blocks),
+            Err(Error::NoSpace) => {
+                let last = self.geo.groups_for(blocks).saturating_sub(1);
+                match GroupNo(last as u32) {
+                    GroupNo(0) => Err(Error::NoSpace),
+                    last => Ok(self.geo.group_start(last).0),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Fails when something may be in the way that cannot be moved.
@@ -149,23 +167,25 @@ impl Fs {
         Ok(())
     }
 
-    /// Moves the bitmaps and inode tables of the first `groups` groups.
-    fn lower_groups(&self, groups: u32, ceiling: BlockNo) -> Result<()> {
-        let table = u64::from(self.geo.table_blocks());
+    /// Moves the bitmaps and inode tables of the first `groups` groups: those of the last one to `places`,
+    /// if there are any.
+    fn lower_groups(&self, groups: u32, end: BlockNo, places: Option<Places>) -> Result<()> {
         for no in (0..groups).map(GroupNo) {
-            let desc = self.alloc.descriptor(self, no)?;
-            let high = desc.block_bitmap >= ceiling
-                || desc.inode_bitmap >= ceiling
-                || desc.inode_table.0 + table > ceiling.0;
-            if high {
-                // What is copied is what the device has.
-                self.journal.checkpoint()?;
-                self.inodes.clear();
-                let mut h = self.begin_alone(Credits::NAME)?;
-                let result = self.alloc.lower_metadata(&mut h, no, ceiling);
-                h.finish(result)?;
-                self.reopen_quotas()?;
+            let tables = tables(&self.geo, &self.alloc.descriptor(self, no)?);
+            if tables
+                .iter()
+                .all(|&(start, len)| start.0 + u64::from(len) <= end.0)
+            {
+                continue;
             }
+            // What is copied is what the device has.
+            self.journal.checkpoint()?;
+            self.inodes.clear();
+            let mut h = self.begin_alone(Credits::NAME)?;
+            let places = places.map(|places| places.tables);
+            let result = self.alloc.lower_metadata(&mut h, no, end, places);
+            h.finish(result)?;
+            self.reopen_quotas()?;
         }
         self.inodes.clear();
         Ok(())

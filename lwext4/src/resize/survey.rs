@@ -1,7 +1,7 @@
 //! What is where: how small a file system can get, and how far in one go.
 
 use super::fit;
-use crate::alloc::base_blocks;
+use crate::alloc::{base_blocks, tables};
 use crate::dimensions::Dimensions;
 use crate::error::{Error, Result};
 use crate::fs::Fs;
@@ -35,17 +35,12 @@ fn margin(data: u64) -> u64 {
 
 impl<'fs> Survey<'fs> {
     pub fn new(fs: &'fs Fs) -> Result<Survey<'fs>> {
-        let table = fs.geo.table_blocks();
         let usage = |no| {
             let desc = fs.alloc.descriptor(fs, GroupNo(no))?;
             Ok(Usage {
                 free_blocks: desc.free_blocks.into(),
                 free_inodes: desc.free_inodes.into(),
-                tables: [
-                    (desc.block_bitmap, 1),
-                    (desc.inode_bitmap, 1),
-                    (desc.inode_table, table),
-                ],
+                tables: tables(&fs.geo, &desc),
             })
         };
         let groups = (0..fs.geo.groups()).map(usage).collect::<Result<_>>()?;
@@ -72,15 +67,26 @@ impl<'fs> Survey<'fs> {
         let geo = &self.fs.geo;
         let kept = geo.groups_for(blocks) as u32;
         let last = GroupNo(kept - 1);
-        let within = (blocks - geo.group_start(last).0) as u32;
         let (below, above) = self.groups.split_at(kept as usize);
         let free = |groups: &[Usage]| groups.iter().map(|group| group.free_blocks).sum::<u64>();
+        let mut own = self.own(kept, &(blocks..geo.blocks()));
+        // Files keep below what is behind that.
+        let mut end = blocks;
+        if let Some(places) = self.fs.places_in_last(blocks)? {
+            end = places.ceiling.0;
+            let tables = below.last().map(|group| group.tables).unwrap_or_default();
+            let range = end..geo.blocks();
+            own += tables
+                .map(|(start, len)| overlap(start, len, &range))
+                .iter()
+                .sum::<u64>();
+        }
+        let within = (end - geo.group_start(last).0) as u32;
         let in_last = below.last().map_or(0, |group| group.free_blocks);
         let head = u64::from(self.fs.alloc.free_in(self.fs, last, within)?);
         let tail = in_last.saturating_sub(head);
         let free_below = free(below) - tail;
-        let own = self.own(kept, &(blocks..geo.blocks()));
-        let data = (geo.blocks() - blocks).saturating_sub(free(above) + tail + own);
+        let data = (geo.blocks() - end).saturating_sub(free(above) + tail + own);
         let free_inodes: u64 = below.iter().map(|group| group.free_inodes).sum();
         let per_group = u64::from(geo.inodes_per_group);
         let inodes: u64 = above
