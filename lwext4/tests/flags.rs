@@ -1,8 +1,10 @@
 //! Inode flags, projects, labels and access times, with debugfs and e2fsck as judges.
 
 use lwext4::*;
+use machine::command::tool;
+use machine::e2fsprogs::{DEBUGFS, E2FSCK, assert_clean};
+use machine::requirements::{Need, can_run};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 const SYNC: u32 = 0x8;
@@ -58,29 +60,25 @@ impl Case {
     /// Closes the image, which e2fsck must like.
     fn close(&mut self) -> &Path {
         self.volume.take().unwrap().close().unwrap();
-        run("e2fsck", &["-fn", self.file.path().to_str().unwrap()]);
+        assert_clean(self.file.path());
         self.file.path()
     }
 }
 
-fn run(program: &str, args: &[&str]) -> String {
-    let out = Command::new(program).args(args).output().unwrap();
-    let said = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(out.status.success(), "{program}: {said}");
-    said
-}
-
 #[test]
 fn flags_reach_the_disk() {
+    if !can_run("flags_reach_the_disk", &[E2FSCK, DEBUGFS]) {
+        return;
+    }
     let mut case = Case::new();
     let wanted = EXTENTS | SYNC | NODUMP | NOATIME | IMMUTABLE;
     case.v().set_flags(case.ino, wanted).unwrap();
     case.v().set_flags(case.dir, EXTENTS | DIRSYNC).unwrap();
     assert_eq!(case.flags(case.ino), wanted);
     let image = case.close().to_str().unwrap().to_owned();
-    let stat = run("debugfs", &["-R", "stat /file", &image]);
+    let stat = tool("debugfs", ["-R", "stat /file", &image]);
     assert!(stat.contains("Flags: 0x800d8"), "{stat}");
-    let stat = run("debugfs", &["-R", "stat /dir", &image]);
+    let stat = tool("debugfs", ["-R", "stat /dir", &image]);
     assert!(stat.contains("Flags: 0x90000"), "{stat}");
 }
 
@@ -105,6 +103,9 @@ fn flags_that_ext4_keeps_for_itself_do_not_change() {
 
 #[test]
 fn immutable_files_stay_as_they_are() {
+    if !can_run("immutable_files_stay_as_they_are", &[E2FSCK]) {
+        return;
+    }
     let mut case = Case::new();
     let (v, ino) = (case.v(), case.ino);
     v.write(ino, 0, b"kept", WriteMode::Plain).unwrap();
@@ -162,6 +163,9 @@ fn immutable_files_stay_as_they_are() {
 
 #[test]
 fn append_only_files_only_grow() {
+    if !can_run("append_only_files_only_grow", &[E2FSCK]) {
+        return;
+    }
     let mut case = Case::new();
     let (v, ino) = (case.v(), case.ino);
     v.write(ino, 0, b"one ", WriteMode::Plain).unwrap();
@@ -182,6 +186,9 @@ fn append_only_files_only_grow() {
 
 #[test]
 fn append_only_directories_only_grow() {
+    if !can_run("append_only_directories_only_grow", &[E2FSCK]) {
+        return;
+    }
     let mut case = Case::new();
     let v = case.v();
     v.set_flags(case.dir, EXTENTS | APPEND).unwrap();
@@ -206,13 +213,16 @@ fn projects_need_their_feature() {
 
 #[test]
 fn labels_reach_the_disk() {
+    if !can_run("labels_reach_the_disk", &[E2FSCK, Need::Program("e2label")]) {
+        return;
+    }
     let mut case = Case::new();
     assert!(case.v().set_label(b"seventeen bytes!!").is_err());
     case.v().set_label(b"sixteen bytes ok\0 and more").unwrap();
     case.v().set_label(b"short\0").unwrap();
     assert_eq!(case.v().superblock().label(), b"short");
     let image = case.close().to_str().unwrap().to_owned();
-    assert_eq!(run("e2label", &[&image]), "short\n");
+    assert_eq!(tool("e2label", [&image]), "short\n");
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use lwext4::ondisk::mmp::{Mmp, SEQ_CLEAN, SEQ_FSCK, SIZE};
 use lwext4::*;
+use machine::command::tool;
+use machine::e2fsprogs::{E2FSCK, MKE2FS, assert_clean, mke2fs};
+use machine::requirements::{can_run, full, skip};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,28 +16,11 @@ struct Image {
     path: PathBuf,
 }
 
-#[track_caller]
-fn run(program: &str, args: &[&str]) -> String {
-    let out = Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    let said = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(out.status.success(), "{program} {args:?}: {said}");
-    said
-}
-
 impl Image {
     fn new(options: &[&str]) -> Image {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("image");
-        File::create(&path).unwrap().set_len(32 << 20).unwrap();
-        let fixed = ["-q", "-F", "-t", "ext4"];
-        run(
-            "mke2fs",
-            &[&fixed, options, &[path.to_str().unwrap()]].concat(),
-        );
+        mke2fs(&path, 32 << 20, [&["-t", "ext4"], options].concat());
         Image { _dir: dir, path }
     }
 
@@ -123,6 +108,12 @@ fn make(volume: &Volume, name: &str) -> Result<()> {
 
 #[test]
 fn a_clean_image_opens_at_once_and_closes_clean() {
+    if !can_run(
+        "a_clean_image_opens_at_once_and_closes_clean",
+        &[MKE2FS, E2FSCK],
+    ) {
+        return;
+    }
     for options in [
         &["-O", "mmp"][..],
         &["-O", "mmp,^metadata_csum", "-b", "4096"],
@@ -135,12 +126,12 @@ fn a_clean_image_opens_at_once_and_closes_clean() {
         let held = image.mmp(at);
         assert!(held.seq() < SEQ_FSCK && held.seq() > 0, "{held:?}");
         assert_eq!(held.device(), "the image");
-        let node = run("uname", &["-n"]);
+        let node = tool("uname", ["-n"]);
         assert_eq!(held.node(), node.trim());
         make(&volume, "file").unwrap();
         volume.close().unwrap();
         assert_eq!(image.mmp(at).seq(), SEQ_CLEAN);
-        run("e2fsck", &["-fn", image.path.to_str().unwrap()]);
+        assert_clean(&image.path);
         // Dropped, too, it is free: only the journal remains to be replayed.
         drop(image.open().unwrap());
         assert_eq!(image.mmp(at).seq(), SEQ_CLEAN);
@@ -150,6 +141,9 @@ fn a_clean_image_opens_at_once_and_closes_clean() {
 
 #[test]
 fn the_number_changes_as_long_as_the_image_is_open() {
+    if !can_run("the_number_changes_as_long_as_the_image_is_open", &[MKE2FS]) {
+        return;
+    }
     let image = Image::new(&["-O", "mmp", "-E", "mmp_update_interval=1"]);
     let at = image.at();
     let volume = image.open().unwrap();
@@ -173,6 +167,9 @@ fn the_number_changes_as_long_as_the_image_is_open() {
 
 #[test]
 fn an_image_that_e2fsck_has_is_refused_at_once() {
+    if !can_run("an_image_that_e2fsck_has_is_refused_at_once", &[MKE2FS]) {
+        return;
+    }
     let image = Image::new(&["-O", "mmp"]);
     image.write(image.at(), SEQ_FSCK, image.seed());
     let refused = image.refusal();
@@ -184,9 +181,12 @@ fn an_image_that_e2fsck_has_is_refused_at_once() {
 
 #[test]
 fn an_image_that_nobody_has_any_more_opens_after_a_while() {
-    if std::env::var_os("LIVEROOT_TEST_FULL").is_none() {
-        println!("skipped: a stale claim: takes 22 s, set LIVEROOT_TEST_FULL=1");
+    let name = "an_image_that_nobody_has_any_more_opens_after_a_while";
+    if !can_run(name, &[MKE2FS]) {
         return;
+    }
+    if !full() {
+        return skip(name, "takes 22 s, set LIVEROOT_TEST_FULL=1");
     }
     let image = Image::new(&["-O", "mmp"]);
     image.write(image.at(), 77, image.seed());
@@ -199,6 +199,9 @@ fn an_image_that_nobody_has_any_more_opens_after_a_while() {
 
 #[test]
 fn who_loses_the_image_stops_writing() {
+    if !can_run("who_loses_the_image_stops_writing", &[MKE2FS]) {
+        return;
+    }
     let image = Image::new(&["-O", "mmp", "-E", "mmp_update_interval=1"]);
     let (at, seed) = (image.at(), image.seed());
     let volume = image.open().unwrap();
@@ -216,6 +219,9 @@ fn who_loses_the_image_stops_writing() {
 
 #[test]
 fn a_block_that_makes_no_sense_is_damage() {
+    if !can_run("a_block_that_makes_no_sense_is_damage", &[MKE2FS]) {
+        return;
+    }
     let image = Image::new(&["-O", "mmp"]);
     let at = image.at();
     let file = File::options().write(true).open(&image.path).unwrap();

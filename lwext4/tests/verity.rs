@@ -1,9 +1,12 @@
 //! Files that fs-verity protects, with e2fsck as judge: their content stays, the rest may change.
 
 use lwext4::*;
+use machine::command::{command, output, tool};
+use machine::e2fsprogs::{DEBUGFS, E2FSCK, MKE2FS, assert_clean, mke2fs};
+use machine::kernel::Mounted;
+use machine::requirements::{Need, can_run, skip};
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 
 const VERITY: u32 = 0x10_0000;
@@ -13,22 +16,13 @@ struct Image {
     path: PathBuf,
 }
 
-#[track_caller]
-fn run(program: &str, args: &[&str]) {
-    let out = Command::new(program).args(args).output().unwrap();
-    let said = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success(), "{program} {args:?}: {said}");
-}
-
 impl Image {
     /// An image with a file `sealed` of 5000 bytes, whose hash tree begins at 64 KiB.
     fn new() -> Image {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("image");
-        File::create(&path).unwrap().set_len(32 << 20).unwrap();
+        mke2fs(&path, 32 << 20, ["-t", "ext4", "-O", "verity"]);
         let image = Image { _dir: dir, path };
-        let path = image.path.to_str().unwrap();
-        run("mke2fs", &["-qF", "-t", "ext4", "-O", "verity", path]);
         let volume = image.open();
         let new = NewFile {
             file_type: FileType::Regular,
@@ -48,9 +42,10 @@ impl Image {
         volume.close().unwrap();
         // What the kernel does when it has built the tree.
         for command in ["sif sealed size 5000", "sif sealed flags 0x180000"] {
-            run("debugfs", &["-w", "-R", command, path]);
+            let path = image.path.to_str().unwrap();
+            tool("debugfs", ["-w", "-R", command, path]);
         }
-        run("e2fsck", &["-fn", path]);
+        assert_clean(&image.path);
         image
     }
 
@@ -63,6 +58,12 @@ impl Image {
 
 #[test]
 fn verity_files_keep_their_content() {
+    if !can_run(
+        "verity_files_keep_their_content",
+        &[MKE2FS, E2FSCK, DEBUGFS],
+    ) {
+        return;
+    }
     let image = Image::new();
     let v = image.open();
     let free = v.statfs().free_blocks;
@@ -118,7 +119,7 @@ fn verity_files_keep_their_content() {
     v.rename(Ino::ROOT, b"link", Ino::ROOT, b"other", RenameMode::Replace)
         .unwrap();
     v.close().unwrap();
-    run("e2fsck", &["-fn", image.path.to_str().unwrap()]);
+    assert_clean(&image.path);
 
     let v = image.open();
     let attr = v.lookup(Ino::ROOT, b"other").unwrap().attr;
@@ -137,11 +138,14 @@ fn verity_files_keep_their_content() {
     v.forget(ino, 1);
     assert_eq!(v.statfs().free_blocks, free + taken);
     v.close().unwrap();
-    run("e2fsck", &["-fn", image.path.to_str().unwrap()]);
+    assert_clean(&image.path);
 }
 
 #[test]
 fn the_check_knows_verity_files() {
+    if !can_run("the_check_knows_verity_files", &[MKE2FS, E2FSCK, DEBUGFS]) {
+        return;
+    }
     let image = Image::new();
     let device = FileDevice::new(File::open(&image.path).unwrap()).unwrap();
     let mut found = Vec::new();
@@ -156,45 +160,29 @@ fn the_check_knows_verity_files() {
 /// loop devices, a kernel with fs-verity, and the program `fsverity`.
 #[test]
 fn files_that_the_kernel_sealed_stay_whole() {
+    let name = "files_that_the_kernel_sealed_stay_whole";
+    let fsverity = Need::Program("fsverity");
+    if !can_run(name, &[MKE2FS, E2FSCK, Need::Loop, fsverity]) {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let image = Image {
         path: dir.path().join("image"),
         _dir: dir,
     };
-    File::create(&image.path)
-        .unwrap()
-        .set_len(64 << 20)
-        .unwrap();
-    let path = image.path.to_str().unwrap();
-    run(
-        "mke2fs",
-        &["-qF", "-t", "ext4", "-b", "4096", "-O", "verity", path],
-    );
+    let options = ["-t", "ext4", "-b", "4096", "-O", "verity"];
+    mke2fs(&image.path, 64 << 20, options);
     let content: Vec<u8> = (0..3_000_000u32).map(|i| (i / 7) as u8).collect();
-    let on_kernel = |work: &dyn Fn(&std::path::Path) -> bool| {
-        let at = tempfile::tempdir().unwrap();
-        let at_path = at.path().to_str().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-o", "loop", path, at_path])
-            .output();
-        if !mounted.is_ok_and(|out| out.status.success()) {
-            return false;
-        }
-        let done = work(at.path());
-        run("umount", &[at_path]);
-        done
+    let mounted = match Mounted::new(&image.path, "") {
+        Ok(mounted) => mounted,
+        Err(why) => return skip(name, &format!("this kernel has no fs-verity: {why}")),
     };
-    let sealed = on_kernel(&|at| {
-        std::fs::write(at.join("file"), &content).unwrap();
-        let enable = Command::new("fsverity")
-            .arg("enable")
-            .arg(at.join("file"))
-            .output();
-        enable.is_ok_and(|out| out.status.success())
-    });
-    if !sealed {
-        eprintln!("skipped: fs-verity by the kernel: no root, no such kernel, or no fsverity");
-        return;
+    let file = mounted.join("file");
+    std::fs::write(&file, &content).unwrap();
+    let enable = output(command("fsverity", ["enable"]).arg(&file));
+    drop(mounted);
+    if !enable.status.success() {
+        return skip(name, "this kernel has no fs-verity");
     }
     let v = image.open();
     let attr = v.lookup(Ino::ROOT, b"file").unwrap().attr;
@@ -207,13 +195,13 @@ fn files_that_the_kernel_sealed_stay_whole() {
         .unwrap();
     v.forget(attr.ino, 1);
     v.close().unwrap();
-    run("e2fsck", &["-fn", path]);
+    assert_clean(&image.path);
     // Reading makes the kernel compare the data with the hash tree.
-    assert!(on_kernel(
-        &|at| std::fs::read(at.join("moved")).unwrap() == content
-    ));
+    let mounted = Mounted::new(&image.path, "").unwrap();
+    assert!(std::fs::read(mounted.join("moved")).unwrap() == content);
+    drop(mounted);
     let v = image.open();
     v.unlink(Ino::ROOT, b"moved").unwrap();
     v.close().unwrap();
-    run("e2fsck", &["-fn", path]);
+    assert_clean(&image.path);
 }

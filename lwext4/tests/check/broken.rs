@@ -1,7 +1,10 @@
 //! Images broken with debugfs in ways that have names.
 
-use crate::image::{Image, check, e2fsck, run};
+use crate::image::{Image, check};
 use lwext4::ProblemKind::{self, *};
+use machine::command::{command, output, said};
+use machine::e2fsprogs::{DEBUGFS, E2FSCK, MKE2FS, e2fsck};
+use machine::requirements::can_run;
 
 /// Commands of debugfs, and a kind of problem that `check` must report.
 const DAMAGE: &[(&str, ProblemKind)] = &[
@@ -43,18 +46,25 @@ const DAMAGE: &[(&str, ProblemKind)] = &[
 
 #[test]
 fn damage_by_debugfs_is_found_and_named() {
+    if !can_run(
+        "damage_by_debugfs_is_found_and_named",
+        &[MKE2FS, E2FSCK, DEBUGFS],
+    ) {
+        return;
+    }
     let sound = Image::mke2fs("-t ext4 -b 1024", 32).expect("an image");
     sound.fill();
     let copy = sound.path.with_extension("copy");
-    let path = copy.to_str().unwrap();
     let mut wrong = Vec::new();
-    for (command, kind) in DAMAGE {
+    for (broken, kind) in DAMAGE {
         std::fs::copy(&sound.path, &copy).unwrap();
-        let (_, said) = run("debugfs", &["-w", "-R", command, path]);
+        let debugfs = said(&output(command("debugfs", ["-w", "-R", broken]).arg(&copy)));
         let verdict = e2fsck(&copy);
         let (problems, summary) = check(&copy);
         if verdict.clean {
-            wrong.push(format!("{command}: e2fsck finds nothing; debugfs: {said}"));
+            wrong.push(format!(
+                "{broken}: e2fsck finds nothing; debugfs: {debugfs}"
+            ));
         } else if summary.problems == 0 || !problems.iter().any(|problem| problem.kind == *kind) {
             let found: Vec<_> = problems
                 .iter()
@@ -62,7 +72,7 @@ fn damage_by_debugfs_is_found_and_named() {
                 .map(|p| (p.kind, p.to_string()))
                 .collect();
             wrong.push(format!(
-                "{command}: wanted {kind:?}: {found:?}\n{}",
+                "{broken}: wanted {kind:?}: {found:?}\n{}",
                 verdict.text
             ));
         }

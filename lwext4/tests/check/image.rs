@@ -4,9 +4,9 @@ use lwext4::{
     CheckOptions, Durability, FallocateMode, FileDevice, FileType, FormatOptions, Ino, NewFile,
     OpenOptions, Problem, SetAttr, SetXattrMode, Summary, Volume, WriteMode,
 };
+use machine::command::{command, output, said};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -14,30 +14,6 @@ use tempfile::TempDir;
 pub struct Image {
     _dir: TempDir,
     pub path: PathBuf,
-}
-
-/// What `e2fsck -fn` says.
-pub struct Verdict {
-    pub clean: bool,
-    pub text: String,
-}
-
-/// Runs a program; its output, and whether it succeeded.
-pub fn run(program: &str, args: &[&str]) -> (bool, String) {
-    let output = Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|e| panic!("{program}: {e}"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    (output.status.success(), format!("{text}{errors}"))
-}
-
-/// Asks e2fsck.
-pub fn e2fsck(path: &Path) -> Verdict {
-    let (clean, text) = run("e2fsck", &["-fn", path.to_str().unwrap()]);
-    Verdict { clean, text }
 }
 
 /// Asks `check`: the problems (notes left out), and the summary.
@@ -71,17 +47,16 @@ impl Image {
         Image { _dir: dir, path }
     }
 
-    /// A new image that mke2fs makes with `options`; `None` where it cannot.
-    pub fn mke2fs(options: &str, mib: u64) -> Option<Image> {
+    /// A new image that mke2fs makes with `options`; an error with its words where it cannot.
+    pub fn mke2fs(options: &str, mib: u64) -> Result<Image, String> {
         let image = Image::empty(mib);
-        let mut args = vec!["-q", "-F"];
-        args.extend(options.split_whitespace());
-        args.push(image.path.to_str().unwrap());
-        let (made, text) = run("mke2fs", &args);
-        if !made {
-            eprintln!("mke2fs {options}: {text}");
+        let mut mke2fs = command("mke2fs", ["-q", "-F"]);
+        let made = output(mke2fs.args(options.split_whitespace()).arg(&image.path));
+        if made.status.success() {
+            Ok(image)
+        } else {
+            Err(said(&made))
         }
-        made.then_some(image)
     }
 
     /// A new image that the engine makes.

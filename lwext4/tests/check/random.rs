@@ -1,7 +1,9 @@
 //! Images broken at random. `CHECK_MUTATIONS` sets how many; `CHECK_SEED` the first seed.
 
-use crate::image::{Image, check, e2fsck};
+use crate::image::{Image, check};
 use crate::mutator::{Map, Random};
+use machine::e2fsprogs::{E2FSCK, MKE2FS, e2fsck};
+use machine::requirements::can_run;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -22,6 +24,12 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn verdicts_on_broken_images_agree_with_e2fsck() {
+    if !can_run(
+        "verdicts_on_broken_images_agree_with_e2fsck",
+        &[MKE2FS, E2FSCK],
+    ) {
+        return;
+    }
     let count = number("CHECK_MUTATIONS", 300);
     let first = number("CHECK_SEED", 1);
     let (mut same, mut broken) = (0, 0);

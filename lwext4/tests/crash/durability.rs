@@ -42,7 +42,7 @@ fn prefixes(recording: &Recording, most: usize, mut each: impl FnMut(usize, Arc<
 /// no barriers between opening and closing.
 #[test]
 fn process_survives_the_death_of_the_process() {
-    if !available() {
+    if !available("process_survives_the_death_of_the_process") {
         return;
     }
     let dir = Dir::new();
@@ -82,7 +82,7 @@ fn process_survives_the_death_of_the_process() {
 /// is closed, and nobody writes to it before it is checked.
 #[test]
 fn none_is_lost_unless_closed_and_says_so() {
-    if !available() {
+    if !available("none_is_lost_unless_closed_and_says_so") {
         return;
     }
     let dir = Dir::new();
@@ -139,7 +139,7 @@ fn none_is_lost_unless_closed_and_says_so() {
 /// and a power cut still leaves a consistent image.
 #[test]
 fn ignored_fsyncs_write_nothing_and_syncs_still_count() {
-    if !available() {
+    if !available("ignored_fsyncs_write_nothing_and_syncs_still_count") {
         return;
     }
     let dir = Dir::new();

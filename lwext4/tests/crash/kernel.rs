@@ -5,89 +5,20 @@ use crate::cuts::Cuts;
 use crate::model::{Entry, Found, Listing};
 use crate::power::{look, random_script, record};
 use crate::random::Random;
-use crate::tools::{Dir, JOURNALED, available, e2fsck, keep, output, run, write_image};
+use crate::tools::{Dir, JOURNALED, available, e2fsck, keep, write_image};
 use crate::{full, wanted};
 use lwext4::OpenOptions;
+use machine::command::tool;
+use machine::e2fsprogs::mke2fs;
+use machine::kernel::Mounted;
+use machine::requirements::{Need, can_run};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::CStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// Whether images can be mounted here; says so if not.
-pub fn can_mount(dir: &Dir) -> bool {
-    let image = JOURNALED[1].image(dir);
-    let path = dir.file("try");
-    write_image(&path, &image);
-    let at = dir.file("try-mounted");
-    std::fs::create_dir(&at).unwrap();
-    let mounted = output("mount", &["-o", "loop", text(&path), text(&at)])
-        .status
-        .success();
-    if mounted {
-        run("umount", &[text(&at)], &[0]);
-    } else {
-        eprintln!("skipped: needs root and loop devices");
-    }
-    mounted
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// A loop mount; unmounted when dropped.
-pub struct Mounted {
-    pub at: PathBuf,
-}
-
-impl Mounted {
-    pub fn new(image: &Path) -> Result<Mounted, String> {
-        let at = image.with_extension("mounted");
-        let _ = std::fs::create_dir(&at);
-        let out = output(
-            "mount",
-            &["-t", "ext4", "-o", "loop", text(image), text(&at)],
-        );
-        if out.status.success() {
-            Ok(Mounted { at })
-        } else {
-            Err(format!("mount: {}", String::from_utf8_lossy(&out.stderr)))
-        }
-    }
-
-    fn unmount(&self) {
-        // A child process of another test may hold our files for a moment.
-        for _ in 0..100 {
-            if output("umount", &[text(&self.at)]).status.success() {
-                return self.wait_for_loop();
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        eprintln!("{} stays mounted", self.at.display());
-    }
-
-    /// Where a process has copied all mounts into a namespace of its own meanwhile, the file system lives
-    /// on in there, and is written when that goes.
-    fn wait_for_loop(&self) {
-        let image = self.at.with_extension("");
-        for _ in 0..600 {
-            if output("losetup", &["-j", text(&image)]).stdout.is_empty() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        eprintln!("{} keeps its loop device", image.display());
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        self.unmount();
-    }
-}
 
 /// What is in a directory of the host, as [`crate::model::read_volume`] tells it of a volume.
 pub fn read_tree(root: &Path) -> io::Result<Found> {
@@ -157,10 +88,11 @@ fn xattrs(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
 
 #[test]
 fn the_kernel_replays_our_journal_to_what_we_find() {
-    let dir = Dir::new();
-    if !available() || !can_mount(&dir) {
+    let name = "the_kernel_replays_our_journal_to_what_we_find";
+    if !available(name) || !can_run(name, &[Need::Loop]) {
         return;
     }
+    let dir = Dir::new();
     let samples = if full() { 60 } else { 4 };
     // Few kernels are built with what quota needs.
     let families = JOURNALED.iter().filter(|family| family.name != "quota");
@@ -184,8 +116,8 @@ fn the_kernel_replays_our_journal_to_what_we_find() {
             write_image(&path, &cut.to_bytes());
             let check = || -> Result<(), String> {
                 let ours = look(cut.clone())?;
-                let mounted = Mounted::new(&path)?;
-                let theirs = read_tree(&mounted.at).map_err(|e| e.to_string())?;
+                let mounted = Mounted::new(&path, "")?;
+                let theirs = read_tree(mounted.path()).map_err(|e| e.to_string())?;
                 drop(mounted);
                 if ours.listing.text(&[]) != theirs.listing.text(&[]) {
                     return Err(format!(
@@ -214,28 +146,24 @@ fn the_kernel_replays_our_journal_to_what_we_find() {
 /// When e2fsck does better, the allowance can go.
 #[test]
 fn e2fsck_forgets_the_values_of_orphans() {
-    let dir = Dir::new();
-    if !available() || !can_mount(&dir) {
+    let name = "e2fsck_forgets_the_values_of_orphans";
+    if !available(name) || !can_run(name, &[Need::Loop]) {
         return;
     }
+    let dir = Dir::new();
     let path = dir.file("image");
-    run("truncate", &["-s", "32M", text(&path)], &[0]);
-    run(
-        "mke2fs",
-        &["-q", "-F", "-t", "ext4", "-O", "ea_inode", text(&path)],
-        &[0],
-    );
-    let mounted = Mounted::new(&path).unwrap();
+    mke2fs(&path, 32 << 20, ["-t", "ext4", "-O", "ea_inode"]);
+    let mounted = Mounted::new(&path, "").unwrap();
     let value = [b'x'; 5000];
     for name in ["one", "two"] {
-        let file = mounted.at.join(name);
+        let file = mounted.join(name);
         std::fs::write(&file, "").unwrap();
         let flags = rustix::fs::XattrFlags::empty();
         rustix::fs::setxattr(&file, "user.long", &value, flags).unwrap();
     }
-    let held = std::fs::File::open(mounted.at.join("one")).unwrap();
-    std::fs::remove_file(mounted.at.join("one")).unwrap();
-    run("sync", &["-f", text(&mounted.at)], &[0]);
+    let held = std::fs::File::open(mounted.join("one")).unwrap();
+    std::fs::remove_file(mounted.join("one")).unwrap();
+    tool("sync", [Path::new("-f"), mounted.path()]);
     let crashed = dir.file("crashed");
     std::fs::copy(&path, &crashed).unwrap();
     drop(held);

@@ -280,7 +280,7 @@ fn run_all(families: &[Family], options: &OpenOptions, script: Script, plan: &Pl
 
 #[test]
 fn power_cuts_at_every_write_and_in_every_order() {
-    if !available() {
+    if !available("power_cuts_at_every_write_and_in_every_order") {
         return;
     }
     let plan = if full() {
@@ -306,7 +306,7 @@ fn power_cuts_at_every_write_and_in_every_order() {
 /// Commits in the background, a few milliseconds apart, at moments that the workload does not choose.
 #[test]
 fn power_cuts_of_commits_in_the_background() {
-    if !available() {
+    if !available("power_cuts_of_commits_in_the_background") {
         return;
     }
     let options = OpenOptions {
@@ -329,7 +329,7 @@ fn power_cuts_of_commits_in_the_background() {
 
 #[test]
 fn power_cuts_of_deletions_in_several_transactions() {
-    if !available() {
+    if !available("power_cuts_of_deletions_in_several_transactions") {
         return;
     }
     let families: Vec<Family> = JOURNALED[1..]

@@ -3,7 +3,7 @@
 use crate::cuts::Cuts;
 use crate::devices::{Event, Overlay, Recorder};
 use crate::full;
-use crate::kernel::{Mounted, can_mount, read_tree};
+use crate::kernel::read_tree;
 use crate::model::{Found, read_volume};
 use crate::power::look;
 use crate::random::Random;
@@ -12,6 +12,8 @@ use lwext4::{
     Durability, Error, FileType, Ino, MemDevice, NewFile, OpenOptions, RenameMode, Result,
     SetXattrMode, Stage, Volume, WriteMode,
 };
+use machine::kernel::Mounted;
+use machine::requirements::{Need, can_do};
 use std::sync::Arc;
 
 fn new(file_type: FileType) -> NewFile {
@@ -115,11 +117,12 @@ fn filled(image: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_stage_cut_off_anywhere_leaves_the_old_state_or_the_new() {
-    if !available() {
+    let name = "a_stage_cut_off_anywhere_leaves_the_old_state_or_the_new";
+    if !available(name) {
         return;
     }
     let tmp = Dir::new();
-    let kernel = can_mount(&tmp);
+    let kernel = can_do(name, "what the kernel recovers", &[Need::Loop]);
     for family in JOURNALED {
         let start = filled(&family.image(&tmp));
         let recorder = Arc::new(Recorder::new(MemDevice::from_bytes(&start)));
@@ -168,8 +171,8 @@ fn a_stage_cut_off_anywhere_leaves_the_old_state_or_the_new() {
                 // Few kernels are built with what quota needs.
                 if kernel && family.name != "quota" && random.one_in(3) {
                     write_image(&path, &cut);
-                    let mounted = Mounted::new(&path).expect(&place);
-                    let found = read_tree(&mounted.at).unwrap();
+                    let mounted = Mounted::new(&path, "").expect(&place);
+                    let found = read_tree(mounted.path()).unwrap();
                     assert_eq!(found.contents, expected.contents, "{place}: in the kernel");
                     drop(mounted);
                     e2fsck("-fn", &path, &[0]).expect(&place);
@@ -183,7 +186,7 @@ fn a_stage_cut_off_anywhere_leaves_the_old_state_or_the_new() {
 /// Without the host's barriers a stage is still all or nothing when the process dies, at any write.
 #[test]
 fn a_stage_without_barriers_outlives_its_process() {
-    if !available() {
+    if !available("a_stage_without_barriers_outlives_its_process") {
         return;
     }
     let tmp = Dir::new();
@@ -224,7 +227,7 @@ fn a_stage_without_barriers_outlives_its_process() {
 
 #[test]
 fn a_stage_that_is_dropped_leaves_every_byte() {
-    if !available() {
+    if !available("a_stage_that_is_dropped_leaves_every_byte") {
         return;
     }
     let tmp = Dir::new();
@@ -249,7 +252,7 @@ fn a_stage_that_is_dropped_leaves_every_byte() {
 
 #[test]
 fn a_stage_larger_than_the_journal_is_refused_and_changes_nothing() {
-    if !available() {
+    if !available("a_stage_larger_than_the_journal_is_refused_and_changes_nothing") {
         return;
     }
     let tmp = Dir::new();
@@ -304,7 +307,7 @@ fn a_stage_larger_than_the_journal_is_refused_and_changes_nothing() {
 
 #[test]
 fn what_a_crash_left_is_finished_with_before_a_stage_begins() {
-    if !available() {
+    if !available("what_a_crash_left_is_finished_with_before_a_stage_begins") {
         return;
     }
     let tmp = Dir::new();
@@ -330,7 +333,7 @@ fn what_a_crash_left_is_finished_with_before_a_stage_begins() {
 
 #[test]
 fn a_stage_does_what_a_volume_does_with_every_feature() {
-    if !available() {
+    if !available("a_stage_does_what_a_volume_does_with_every_feature") {
         return;
     }
     let tmp = Dir::new();

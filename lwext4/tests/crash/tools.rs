@@ -1,9 +1,11 @@
 //! e2fsprogs, for images and verdicts.
 
+use machine::command::{command, output};
+use machine::e2fsprogs::{E2FSCK, MKE2FS, mke2fs};
+use machine::requirements::can_run;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 /// A kind of file system.
 #[derive(Clone, Copy, Debug)]
@@ -95,26 +97,16 @@ impl Family {
     /// A new file system of this kind.
     pub fn image(&self, dir: &Dir) -> Vec<u8> {
         let path = dir.file("new");
-        File::create(&path).unwrap().set_len(self.size).unwrap();
         // A file system, but for its size, as mke2fs makes it by default.
-        let mut args = vec!["-q", "-F", "-E", "lazy_itable_init=1"];
-        args.extend(self.options);
-        let path_text = path.to_str().unwrap().to_owned();
-        args.push(&path_text);
-        run("mke2fs", &args, &[0]);
+        let fixed = ["-E", "lazy_itable_init=1"];
+        mke2fs(&path, self.size, fixed.iter().chain(self.options));
         std::fs::read(&path).unwrap()
     }
 }
 
-/// Whether the tools are there; says so if not.
-pub fn available() -> bool {
-    let found = ["mke2fs", "e2fsck"]
-        .iter()
-        .all(|tool| Command::new(tool).arg("-V").output().is_ok());
-    if !found {
-        eprintln!("skipped: needs e2fsprogs");
-    }
-    found
+/// Whether the tools are there that every test takes; says so if not.
+pub fn available(test: &str) -> bool {
+    can_run(test, &[MKE2FS, E2FSCK])
 }
 
 /// A directory for images, in memory where that is possible.
@@ -153,27 +145,6 @@ pub fn keep(name: &str, bytes: &[u8]) {
     if let Some(dir) = std::env::var_os("LWEXT4_CRASH_KEEP") {
         write_image(&Path::new(&dir).join(name), bytes);
     }
-}
-
-pub fn output(tool: &str, args: &[&str]) -> Output {
-    Command::new(tool)
-        .args(args)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|error| panic!("{tool}: {error}"))
-}
-
-/// Runs a tool whose exit code must be one of `codes`: what it wrote.
-pub fn run(tool: &str, args: &[&str], codes: &[i32]) -> String {
-    let out = output(tool, args);
-    let text =
-        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
-    let code = out.status.code();
-    assert!(
-        code.is_some_and(|c| codes.contains(&c)),
-        "{tool} {args:?}: {code:?}\n{text}"
-    );
-    text
 }
 
 /// `e2fsck -p`, after which `e2fsck -fn` finds nothing but what e2fsck (1.47.0) itself gets wrong in the
@@ -215,7 +186,8 @@ fn only_counts_of_values(found: &str) -> bool {
 
 /// `e2fsck` with a flag, as an error unless its exit code is one of `codes`.
 pub fn e2fsck(flag: &str, path: &Path, codes: &[i32]) -> Result<i32, String> {
-    let out = output("e2fsck", &[flag, path.to_str().unwrap()]);
+    let mut e2fsck = command("e2fsck", [flag]);
+    let out = output(e2fsck.arg(path).env("LC_ALL", "C"));
     match out.status.code() {
         Some(code) if codes.contains(&code) => Ok(code),
         code => Err(format!(

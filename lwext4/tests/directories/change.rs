@@ -1,6 +1,9 @@
 //! Names are added, removed, renamed and found.
 
-use crate::image::{Image, Random};
+use crate::image::{Image, NEEDS, Random};
+use machine::command::tool;
+use machine::e2fsprogs::assert_clean;
+use machine::requirements::can_run;
 
 fn random_changes(
     image: &mut Image,
@@ -46,6 +49,9 @@ fn random_changes(
 
 #[test]
 fn random_changes_in_blocks_of_1_kib() {
+    if !can_run("random_changes_in_blocks_of_1_kib", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024"], &[], "64M");
     random_changes(&mut image, 1, 8, 3000, 10_000, 255);
     assert!(image.is_indexed());
@@ -53,6 +59,9 @@ fn random_changes_in_blocks_of_1_kib() {
 
 #[test]
 fn random_changes_in_blocks_of_4_kib() {
+    if !can_run("random_changes_in_blocks_of_4_kib", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "4096"], &[], "64M");
     random_changes(&mut image, 2, 4, 8000, 10_000, 60);
     assert!(image.is_indexed());
@@ -60,6 +69,9 @@ fn random_changes_in_blocks_of_4_kib() {
 
 #[test]
 fn random_changes_with_every_hash() {
+    if !can_run("random_changes_with_every_hash", &NEEDS) {
+        return;
+    }
     for (seed, hash) in ["legacy", "half_md4", "tea"].into_iter().enumerate() {
         for features in ["metadata_csum", "^metadata_csum"] {
             let tune = format!("hash_alg={hash}");
@@ -72,10 +84,13 @@ fn random_changes_with_every_hash() {
 
 #[test]
 fn random_changes_with_hashes_over_unsigned_bytes() {
+    if !can_run("random_changes_with_hashes_over_unsigned_bytes", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024"], &[], "32M");
     image.close();
     let path = image.path.to_str().unwrap();
-    crate::image::run("debugfs", &["-w", "-R", "set_super_value flags 2", path]);
+    tool("debugfs", ["-w", "-R", "set_super_value flags 2", path]);
     image.open();
     random_changes(&mut image, 50, 2, 2000, 10_000, 100);
     assert!(image.is_indexed());
@@ -83,6 +98,9 @@ fn random_changes_with_hashes_over_unsigned_bytes() {
 
 #[test]
 fn random_changes_without_dir_index() {
+    if !can_run("random_changes_without_dir_index", &NEEDS) {
+        return;
+    }
     for features in [
         "^dir_index",
         "^dir_index,^metadata_csum,^filetype,^extents,^64bit",
@@ -97,6 +115,9 @@ fn random_changes_without_dir_index() {
 
 #[test]
 fn random_changes_in_small_directories() {
+    if !can_run("random_changes_in_small_directories", &NEEDS) {
+        return;
+    }
     for seed in 30..34 {
         let mut image = Image::new(&["-b", "2048"], &[], "32M");
         random_changes(&mut image, seed, 4, 400, 20, 40);
@@ -105,6 +126,12 @@ fn random_changes_in_small_directories() {
 
 #[test]
 fn a_directory_of_one_block_becomes_hashed_when_it_is_full_and_not_before() {
+    if !can_run(
+        "a_directory_of_one_block_becomes_hashed_when_it_is_full_and_not_before",
+        &NEEDS,
+    ) {
+        return;
+    }
     let mut image = Image::new(&["-b", "4096"], &[], "32M");
     // 24 bytes for the dots, 12 for the checksum; 16 for each of these.
     for i in 0..(4096 - 36) / 16 {
@@ -124,6 +151,9 @@ fn a_directory_of_one_block_becomes_hashed_when_it_is_full_and_not_before() {
 
 #[test]
 fn removed_names_leave_room_that_new_names_take() {
+    if !can_run("removed_names_leave_room_that_new_names_take", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024"], &[], "32M");
     let name = |i: usize| format!("{i:0100}").into_bytes();
     for i in 0..200 {
@@ -145,6 +175,9 @@ fn removed_names_leave_room_that_new_names_take() {
 
 #[test]
 fn a_hundred_thousand_names() {
+    if !can_run("a_hundred_thousand_names", &NEEDS) {
+        return;
+    }
     for block_size in ["1024", "4096"] {
         let mut image = Image::new(&["-b", block_size], &[], "128M");
         let random = &mut Random(7);
@@ -165,6 +198,9 @@ fn a_hundred_thousand_names() {
 
 #[test]
 fn dotdot_of_a_moved_directory_follows_even_in_a_root() {
+    if !can_run("dotdot_of_a_moved_directory_follows_even_in_a_root", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024"], &[], "32M");
     for i in 0..100 {
         image.add(format!("name{i:020}").as_bytes());
@@ -189,7 +225,7 @@ fn dotdot_of_a_moved_directory_follows_even_in_a_root() {
         Err(lwext4::Error::NotEmpty)
     ));
     image.close();
-    crate::image::run("e2fsck", &["-fn", image.path.to_str().unwrap()]);
+    assert_clean(&image.path);
     image.open();
     let volume = image.volume();
     volume.rename(other, b"dir", root, b"dir", mode).unwrap();
@@ -200,5 +236,5 @@ fn dotdot_of_a_moved_directory_follows_even_in_a_root() {
     image.check();
     image.volume().rmdir(root, b"dir").unwrap();
     image.close();
-    crate::image::run("e2fsck", &["-fn", image.path.to_str().unwrap()]);
+    assert_clean(&image.path);
 }

@@ -4,11 +4,16 @@
 use lwext4::{
     Durability, FileDevice, FileType, Ino, NewFile, OpenOptions, RenameMode, Result, Volume,
 };
+use machine::command::tool;
+use machine::e2fsprogs::{DEBUGFS, E2FSCK, MKE2FS, TUNE2FS, assert_clean};
+use machine::requirements::Need;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
+
+/// Who makes the images, judges them and looks at their trees.
+pub const NEEDS: [Need; 4] = [MKE2FS, TUNE2FS, E2FSCK, DEBUGFS];
 
 /// Files that the names refer to: links to few inodes make names cheap.
 const TARGETS: usize = 8;
@@ -37,19 +42,6 @@ pub fn new_file(file_type: FileType) -> NewFile {
     }
 }
 
-/// Runs a program of e2fsprogs: its output. Fails when it does not exit with 0.
-pub fn run(program: &str, args: &[&str]) -> String {
-    let out = Command::new(program).args(args).output().expect(program);
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(
-        out.status.success(),
-        "{program} {args:?}: {}\n{text}\n{}",
-        out.status,
-        String::from_utf8_lossy(&out.stderr)
-    );
-    text
-}
-
 impl Image {
     /// An image made by `mke2fs ARGS`, changed by `tune2fs TUNE`, of `size` (with unit).
     pub fn new(args: &[&str], tune: &[&str], size: &str) -> Image {
@@ -57,9 +49,9 @@ impl Image {
         let path = home.path().join("image");
         let file = path.to_str().unwrap();
         let args = [&["-q", "-F", "-t", "ext4"], args, &[file, size]].concat();
-        run("mke2fs", &args);
+        tool("mke2fs", &args);
         if !tune.is_empty() {
-            run("tune2fs", &[tune, &[file]].concat());
+            tool("tune2fs", [tune, &[file]].concat());
         }
         let mut image = Image {
             path,
@@ -199,10 +191,10 @@ impl Image {
     }
 
     pub fn check_closed(&self, indexed: bool) {
-        let file = self.path.to_str().unwrap();
-        run("e2fsck", &["-fn", file]);
+        assert_clean(&self.path);
         if indexed {
-            let dump = run("debugfs", &["-R", "htree /dir", file]);
+            let file = self.path.to_str().unwrap();
+            let dump = tool("debugfs", ["-R", "htree /dir", file]);
             assert!(dump.contains("Root node dump"), "{dump}");
         }
         if !self.viewable {

@@ -1,32 +1,21 @@
-//! The kernel reads and changes directories that we made, and we those that it changed. Needs root
-//! and loop devices; without them, nothing is tested.
+//! The kernel reads and changes directories that we made, and we those that it changed.
 
-use crate::image::{Image, Random};
+use crate::image::{Image, NEEDS, Random};
+use machine::kernel::Mounted;
+use machine::requirements::{Need, can_run};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::Command;
 
-/// Lets `work` use the image, mounted by the kernel; false when it cannot be mounted here.
-fn with_kernel(image: &mut Image, work: impl FnOnce(&mut Image, &Path)) -> bool {
+/// Lets `work` use the image, mounted by the kernel.
+fn with_kernel(image: &mut Image, work: impl FnOnce(&mut Image, &Path)) {
     image.close();
-    let at = tempfile::tempdir().unwrap();
-    let mount = Command::new("mount")
-        .args(["-o", "loop"])
-        .args([&image.path, at.path()])
-        .output();
-    let mounted = mount.is_ok_and(|out| out.status.success());
-    if mounted {
-        work(image, at.path());
-        let umount = Command::new("umount").arg(at.path()).status();
-        assert!(umount.unwrap().success());
-    } else {
-        eprintln!("skipped: the kernel cannot mount images here");
-    }
+    let mounted = Mounted::new(&image.path, "").expect("mounted");
+    work(image, mounted.path());
+    drop(mounted);
     image.open();
-    mounted
 }
 
 fn kernel_names(dir: &Path) -> BTreeSet<Vec<u8>> {
@@ -38,6 +27,10 @@ fn kernel_names(dir: &Path) -> BTreeSet<Vec<u8>> {
 
 #[test]
 fn the_kernel_and_we_take_turns() {
+    let name = "the_kernel_and_we_take_turns";
+    if !can_run(name, &NEEDS) || !can_run(name, &[Need::Loop]) {
+        return;
+    }
     let variants: [(&[&str], &[&str]); 5] = [
         (&["-b", "1024"], &[]),
         (&["-b", "4096"], &["-E", "hash_alg=tea"]),
@@ -59,7 +52,7 @@ fn the_kernel_and_we_take_turns() {
                     image.add(&name);
                 }
             }
-            let mounted = with_kernel(&mut image, |image, at| {
+            with_kernel(&mut image, |image, at| {
                 let dir = at.join("dir");
                 let ours: BTreeSet<_> = image.model.keys().cloned().collect();
                 assert_eq!(kernel_names(&dir), ours);
@@ -80,9 +73,6 @@ fn the_kernel_and_we_take_turns() {
                     image.model.remove(&name);
                 }
             });
-            if !mounted {
-                return;
-            }
             image.check_open();
             let names: Vec<_> = image.model.keys().step_by(4).cloned().collect();
             names.iter().for_each(|name| image.remove(name));

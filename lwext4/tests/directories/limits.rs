@@ -1,7 +1,9 @@
 //! Full trees, deep trees, full images, and names that share one hash.
 
-use crate::image::{Image, Random, run};
+use crate::image::{Image, NEEDS, Random};
 use lwext4::Error;
+use machine::command::tool;
+use machine::requirements::can_run;
 
 /// Adds long names until `until` names are in, or the tree is full.
 fn fill(image: &mut Image, random: &mut Random, until: usize) -> bool {
@@ -17,6 +19,12 @@ fn fill(image: &mut Image, random: &mut Random, until: usize) -> bool {
 
 #[test]
 fn a_tree_of_two_levels_fills_up_and_takes_names_again_when_others_go() {
+    if !can_run(
+        "a_tree_of_two_levels_fills_up_and_takes_names_again_when_others_go",
+        &NEEDS,
+    ) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024"], &[], "128M");
     let random = &mut Random(3);
     assert!(!fill(&mut image, random, 1 << 20));
@@ -35,15 +43,18 @@ fn a_tree_of_two_levels_fills_up_and_takes_names_again_when_others_go() {
 
 #[test]
 fn large_dir_has_a_third_level() {
+    if !can_run("large_dir_has_a_third_level", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024", "-O", "large_dir"], &[], "128M");
     image.viewable = false;
     let random = &mut Random(3);
     assert!(fill(&mut image, random, 45_000));
     image.check();
     image.close();
-    let dump = run(
+    let dump = tool(
         "debugfs",
-        &["-R", "htree /dir", image.path.to_str().unwrap()],
+        ["-R", "htree /dir", image.path.to_str().unwrap()],
     );
     assert!(dump.contains("Indirect levels: 2"), "{}", &dump[..400]);
     image.open();
@@ -56,6 +67,9 @@ fn large_dir_has_a_third_level() {
 
 #[test]
 fn a_full_image_loses_no_name() {
+    if !can_run("a_full_image_loses_no_name", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024", "-O", "^has_journal"], &[], "4M");
     let random = &mut Random(5);
     assert!(!fill(&mut image, random, 1 << 20));
@@ -128,6 +142,12 @@ fn same_hash(count: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn names_of_one_hash_fill_several_leaves_and_are_read_once_each() {
+    if !can_run(
+        "names_of_one_hash_fill_several_leaves_and_are_read_once_each",
+        &NEEDS,
+    ) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024"], &["-E", "hash_alg=legacy"], "32M");
     let names = same_hash(40);
     assert_eq!(names.len(), 40);
@@ -157,6 +177,12 @@ fn names_of_one_hash_fill_several_leaves_and_are_read_once_each() {
 
 #[test]
 fn blocks_of_64_kib_hold_records_whose_length_needs_17_bits() {
+    if !can_run(
+        "blocks_of_64_kib_hold_records_whose_length_needs_17_bits",
+        &NEEDS,
+    ) {
+        return;
+    }
     for features in [
         "metadata_csum",
         "^metadata_csum",
@@ -184,6 +210,12 @@ fn blocks_of_64_kib_hold_records_whose_length_needs_17_bits() {
 
 #[test]
 fn an_htree_is_a_linear_directory_once_the_image_lost_dir_index() {
+    if !can_run(
+        "an_htree_is_a_linear_directory_once_the_image_lost_dir_index",
+        &NEEDS,
+    ) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024", "-O", "^metadata_csum"], &[], "16M");
     let random = &mut Random(12);
     for _ in 0..500 {
@@ -192,7 +224,7 @@ fn an_htree_is_a_linear_directory_once_the_image_lost_dir_index() {
     assert!(image.is_indexed());
     image.close();
     let path = image.path.to_str().unwrap().to_owned();
-    run("debugfs", &["-w", "-R", "feature -dir_index", &path]);
+    tool("debugfs", ["-w", "-R", "feature -dir_index", &path]);
     image.open();
     image.check_open();
     let name = image.model.keys().next().unwrap().clone();

@@ -1,6 +1,7 @@
 //! Directories are read in parts, while they change.
 
-use crate::image::{Image, Random};
+use crate::image::{Image, NEEDS, Random};
+use machine::requirements::can_run;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the whole directory in parts of random sizes, changing it between the parts. Every name that
@@ -54,6 +55,12 @@ fn rounds(image: &mut Image, seed: u64) {
 
 #[test]
 fn reading_survives_changes_from_one_block_to_deep_trees() {
+    if !can_run(
+        "reading_survives_changes_from_one_block_to_deep_trees",
+        &NEEDS,
+    ) {
+        return;
+    }
     // The directory starts with one block: it becomes an htree, and splits, while it is read.
     let mut image = Image::new(&["-b", "1024"], &[], "64M");
     rounds(&mut image, 41);
@@ -64,6 +71,12 @@ fn reading_survives_changes_from_one_block_to_deep_trees() {
 
 #[test]
 fn reading_survives_the_change_to_an_htree_at_every_place() {
+    if !can_run(
+        "reading_survives_the_change_to_an_htree_at_every_place",
+        &NEEDS,
+    ) {
+        return;
+    }
     let names = |n: usize| (0..n).map(|i| format!("name{i:012}").into_bytes());
     for stop in 0..40 {
         let mut image = Image::new(&["-b", "1024", "-O", "^has_journal"], &[], "1M");
@@ -82,6 +95,9 @@ fn reading_survives_the_change_to_an_htree_at_every_place() {
 
 #[test]
 fn reading_survives_changes_of_linear_directories() {
+    if !can_run("reading_survives_changes_of_linear_directories", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024", "-O", "^dir_index"], &[], "64M");
     let random = &mut Random(43);
     for round in 0..20 {
@@ -92,6 +108,9 @@ fn reading_survives_changes_of_linear_directories() {
 
 #[test]
 fn every_offset_is_a_place_to_go_on_from() {
+    if !can_run("every_offset_is_a_place_to_go_on_from", &NEEDS) {
+        return;
+    }
     for features in ["dir_index", "^dir_index"] {
         for count in [0, 1, 20, 500] {
             let mut image = Image::new(&["-b", "1024", "-O", features], &[], "16M");

@@ -1,9 +1,13 @@
 //! Directories whose names differ in more than case (feature casefold). This kernel may not know them:
 //! e2fsck judges, which hashes and compares names as the kernel does.
 
-use crate::image::{Image, create, run};
+use crate::image::{Image, NEEDS, create};
 use crate::tree::{Side, place, walk};
 use lwext4::{Error, FileType, Ino, RenameMode, Volume};
+use machine::command::tool;
+use machine::e2fsprogs::{DEBUGFS, E2FSCK, MKE2FS};
+use machine::requirements::can_run;
+use std::path::Path;
 
 const IMAGES: [&str; 4] = [
     "-t ext4 -b 1024 -O casefold",
@@ -38,6 +42,12 @@ fn names(volume: &Volume, dir: Ino) -> Vec<String> {
 
 #[test]
 fn names_are_found_whatever_their_case_and_kept_as_they_were_given() {
+    if !can_run(
+        "names_are_found_whatever_their_case_and_kept_as_they_were_given",
+        &NEEDS,
+    ) {
+        return;
+    }
     for options in IMAGES {
         let image = Image::make(options);
         let volume = image.open();
@@ -89,6 +99,12 @@ fn names_are_found_whatever_their_case_and_kept_as_they_were_given() {
 
 #[test]
 fn large_directories_are_indexed_by_what_names_fold_to() {
+    if !can_run(
+        "large_directories_are_indexed_by_what_names_fold_to",
+        &[MKE2FS, E2FSCK, DEBUGFS],
+    ) {
+        return;
+    }
     for options in IMAGES {
         let image = Image::make(options);
         let volume = image.open();
@@ -120,10 +136,7 @@ fn large_directories_are_indexed_by_what_names_fold_to() {
         assert!(problems.is_empty(), "{options}: {problems:?}");
         // With other hashes, e2fsck would say that the index is not in order.
         let path = image.path();
-        let stat = run(
-            "debugfs",
-            &["-R", "stat /d", path.to_str().expect("a path")],
-        );
+        let stat = tool("debugfs", [Path::new("-R"), Path::new("stat /d"), &path]);
         assert_eq!(
             stat.contains("0x40081000"),
             !options.contains("^dir_index"),
@@ -134,6 +147,12 @@ fn large_directories_are_indexed_by_what_names_fold_to() {
 
 #[test]
 fn the_flag_is_for_empty_directories_and_goes_on_to_new_ones() {
+    if !can_run(
+        "the_flag_is_for_empty_directories_and_goes_on_to_new_ones",
+        &NEEDS,
+    ) {
+        return;
+    }
     let image = Image::make(IMAGES[0]);
     let volume = image.open();
     let dir = folding(&volume, "d");
@@ -156,6 +175,9 @@ fn the_flag_is_for_empty_directories_and_goes_on_to_new_ones() {
 
 #[test]
 fn a_strict_image_takes_no_name_that_cannot_be_folded() {
+    if !can_run("a_strict_image_takes_no_name_that_cannot_be_folded", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -O casefold -E encoding=utf8,encoding_flags=strict");
     let volume = image.open();
     let dir = folding(&volume, "d");

@@ -6,9 +6,10 @@ use lwext4::{
     Error, FallocateMode, FileType, Ino, NewFile, RenameMode, SetAttr, SetXattrMode, Volume,
     WriteMode,
 };
+use machine::command::{command, run};
+use machine::requirements::{Need, can_run, skip};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 const IMAGES: [&str; 3] = [
     "-t ext4 -b 1024 -O encrypt",
@@ -67,41 +68,38 @@ fn lookup(volume: &Volume, dir: Ino, name: &str) -> Result<Ino, Error> {
     Ok(ino)
 }
 
-/// An image with a directory that the kernel encrypted; `None` where this kernel cannot.
-fn encrypted(test: &str, options: &str) -> Option<Image> {
-    let why = if !can_mount() {
-        "needs root and loop devices"
-    } else if !Path::new("/sys/fs/ext4/features/encryption").exists() {
-        "needs a kernel with fscrypt"
-    } else if Command::new("python3").arg("-V").output().is_err() {
-        "needs python3"
-    } else {
-        let image = Image::make(options);
-        let mounted = image.mount();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/features/encrypt.py");
-        let made = Command::new("python3")
-            .arg(script)
-            .arg(mounted.file(""))
-            .output()
-            .expect("python3");
-        let text = String::from_utf8_lossy(&made.stderr);
-        assert!(made.status.success(), "{text}");
-        drop(mounted);
-        return Some(image);
-    };
-    eprintln!("skipped: {test}: {why}");
-    None
+/// Whether this kernel encrypts; says so if not.
+fn can_encrypt(test: &str) -> bool {
+    if !can_mount(test) || !can_run(test, &[Need::Program("python3")]) {
+        return false;
+    }
+    let can = Path::new("/sys/fs/ext4/features/encryption").exists();
+    if !can {
+        skip(test, "needs a kernel with fscrypt");
+    }
+    can
+}
+
+/// An image with a directory that the kernel encrypted.
+fn encrypted(options: &str) -> Image {
+    let image = Image::make(options);
+    let mounted = image.mount();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/features/encrypt.py");
+    run(command("python3", [script]).arg(mounted.path()));
+    drop(mounted);
+    image
 }
 
 #[test]
 fn without_a_key_we_show_what_the_kernel_shows() {
+    if !can_encrypt("without_a_key_we_show_what_the_kernel_shows") {
+        return;
+    }
     for options in IMAGES {
-        let Some(image) = encrypted("without_a_key_we_show_what_the_kernel_shows", options) else {
-            return;
-        };
+        let image = encrypted(options);
         let mut wanted = Shown::new();
         let mounted = image.mount();
-        by_kernel(&mounted.file("enc"), "", &mut wanted);
+        by_kernel(&mounted.join("enc"), "", &mut wanted);
         drop(mounted);
         let volume = image.open();
         let mut found = Shown::new();
@@ -146,9 +144,10 @@ fn assert_no_key<T>(result: Result<T, Error>, what: &str) {
 
 #[test]
 fn what_needs_the_key_is_refused() {
-    let Some(image) = encrypted("what_needs_the_key_is_refused", IMAGES[0]) else {
+    if !can_encrypt("what_needs_the_key_is_refused") {
         return;
-    };
+    }
+    let image = encrypted(IMAGES[0]);
     let volume = image.open();
     let enc = find(&volume, "enc");
     let plain = create(&volume, "plain", FileType::Regular, 0o644);
@@ -208,10 +207,11 @@ fn what_needs_the_key_is_refused() {
 
 #[test]
 fn encrypted_files_are_deleted_without_the_key() {
+    if !can_encrypt("encrypted_files_are_deleted_without_the_key") {
+        return;
+    }
     for options in IMAGES {
-        let Some(image) = encrypted("encrypted_files_are_deleted_without_the_key", options) else {
-            return;
-        };
+        let image = encrypted(options);
         let volume = image.open();
         let enc = find(&volume, "enc");
         for dir in names(&volume, enc, FileType::Directory) {
@@ -238,7 +238,7 @@ fn encrypted_files_are_deleted_without_the_key() {
         image.assert_consistent();
         let mounted = image.mount();
         let mut found = Shown::new();
-        by_kernel(&mounted.file("enc"), "", &mut found);
+        by_kernel(&mounted.join("enc"), "", &mut found);
         assert!(found == wanted, "{options}");
     }
 }

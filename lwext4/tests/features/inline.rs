@@ -1,8 +1,12 @@
 //! Files and directories inside their inodes (feature inline_data).
 
-use crate::image::{Image, can_mount, create, find, run};
-use crate::tree::{Content, Kernel, Side, Tree, assert_same, bytes, walk};
+use crate::image::{Image, NEEDS, can_mount, create, find};
+use crate::tree::{Content, Side, Tree, bytes, walk};
+use crate::turns;
 use lwext4::{FallocateMode, FileType, Ino, SetXattrMode, Volume, WriteMode};
+use machine::command::{command, run};
+use machine::e2fsprogs::{DEBUGFS, E2FSCK, MKE2FS};
+use machine::requirements::can_run;
 use std::collections::BTreeMap;
 
 const IMAGES: [&str; 4] = [
@@ -118,63 +122,37 @@ fn change(side: &dyn Side, tree: &mut Tree) {
     }
 }
 
-fn skip(name: &str) -> bool {
-    if can_mount() {
-        return false;
-    }
-    eprintln!("skipped: {name}: needs root and loop devices");
-    true
-}
-
 #[test]
 fn the_kernel_reads_what_we_wrote_inside_inodes_and_goes_on() {
-    if skip("the_kernel_reads_what_we_wrote_inside_inodes_and_goes_on") {
+    if !can_mount("the_kernel_reads_what_we_wrote_inside_inodes_and_goes_on") {
         return;
     }
     for options in IMAGES {
-        let image = Image::make(options);
-        let mut wanted = Tree::new();
-        let volume = image.open();
-        fill(&volume, &mut wanted);
-        assert!(is_inline(&volume, walk(&volume, "f60")), "{options}");
-        assert!(is_inline(&volume, walk(&volume, "d1")), "{options}");
-        volume.close().expect("closed");
-        image.assert_consistent();
-        let mounted = image.mount();
-        let kernel = Kernel(mounted.file(""));
-        assert_same(&kernel.tree(), &wanted, options);
-        change(&kernel, &mut wanted);
-        drop(mounted);
-        image.assert_consistent();
-        let volume = image.open();
-        assert_same(&volume.tree(), &wanted, options);
+        turns::we_begin(options, fill, change, |volume| {
+            assert!(is_inline(volume, walk(volume, "f60")), "{options}");
+            assert!(is_inline(volume, walk(volume, "d1")), "{options}");
+        });
     }
 }
 
 #[test]
 fn we_read_what_the_kernel_wrote_inside_inodes_and_go_on() {
-    if skip("we_read_what_the_kernel_wrote_inside_inodes_and_go_on") {
+    if !can_mount("we_read_what_the_kernel_wrote_inside_inodes_and_go_on") {
         return;
     }
     for options in IMAGES {
-        let image = Image::make(options);
-        let mut wanted = Tree::new();
-        let mounted = image.mount();
-        fill(&Kernel(mounted.file("")), &mut wanted);
-        drop(mounted);
-        let volume = image.open();
-        assert_same(&volume.tree(), &wanted, options);
-        change(&volume, &mut wanted);
-        assert_same(&volume.tree(), &wanted, options);
-        volume.close().expect("closed");
-        image.assert_consistent();
-        let mounted = image.mount();
-        assert_same(&Kernel(mounted.file("")).tree(), &wanted, options);
+        turns::the_kernel_begins(options, fill, change, |_| (), |_, ()| ());
     }
 }
 
 #[test]
 fn symlinks_inside_inodes_are_read_renamed_and_deleted() {
+    if !can_run(
+        "symlinks_inside_inodes_are_read_renamed_and_deleted",
+        &[MKE2FS, E2FSCK, DEBUGFS],
+    ) {
+        return;
+    }
     let dir = tempfile::tempdir().expect("a directory");
     let target = "t".repeat(100);
     std::os::unix::fs::symlink(&target, dir.path().join("link")).expect("a link");
@@ -182,11 +160,8 @@ fn symlinks_inside_inodes_are_read_renamed_and_deleted() {
         "-t ext4 -O inline_data -d {}",
         dir.path().to_str().expect("a path")
     ));
-    let path = image.path();
-    let stat = run(
-        "debugfs",
-        &["-R", "stat /link", path.to_str().expect("a path")],
-    );
+    let mut debugfs = command("debugfs", ["-R", "stat /link"]);
+    let stat = run(debugfs.arg(image.path()));
     assert!(stat.contains("Flags: 0x10000000"), "{stat}");
     let volume = image.open();
     let free = volume.statfs().free_inodes;
@@ -203,6 +178,9 @@ fn symlinks_inside_inodes_are_read_renamed_and_deleted() {
 
 #[test]
 fn a_file_leaves_its_inode_for_good() {
+    if !can_run("a_file_leaves_its_inode_for_good", &NEEDS) {
+        return;
+    }
     let image = Image::make(IMAGES[0]);
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);
@@ -233,6 +211,9 @@ fn a_file_leaves_its_inode_for_good() {
 
 #[test]
 fn space_that_must_be_blocks_moves_data_out() {
+    if !can_run("space_that_must_be_blocks_moves_data_out", &NEEDS) {
+        return;
+    }
     let image = Image::make(IMAGES[0]);
     let volume = image.open();
     for (name, mode) in [
@@ -262,6 +243,9 @@ fn space_that_must_be_blocks_moves_data_out() {
 
 #[test]
 fn attributes_that_fit_nowhere_else_move_data_out() {
+    if !can_run("attributes_that_fit_nowhere_else_move_data_out", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 1024 -I 256 -O inline_data");
     let volume = image.open();
     let file = create(&volume, "f", FileType::Regular, 0o644);
@@ -293,6 +277,12 @@ fn attributes_that_fit_nowhere_else_move_data_out() {
 
 #[test]
 fn reading_a_directory_goes_on_where_it_was_when_the_directory_leaves_its_inode() {
+    if !can_run(
+        "reading_a_directory_goes_on_where_it_was_when_the_directory_leaves_its_inode",
+        &NEEDS,
+    ) {
+        return;
+    }
     for options in IMAGES {
         let image = Image::make(options);
         let volume = image.open();

@@ -7,6 +7,7 @@ mod encrypt;
 mod image;
 mod inline;
 mod tree;
+mod turns;
 mod values;
 
 use std::path::Path;

@@ -1,8 +1,10 @@
 //! Attribute values in inodes of their own (feature ea_inode).
 
-use crate::image::{Image, can_mount, create, find};
-use crate::tree::{Content, Kernel, Side, Tree, assert_same, bytes, walk};
+use crate::image::{Image, NEEDS, can_mount, create, find};
+use crate::tree::{Content, Side, Tree, bytes, walk};
+use crate::turns;
 use lwext4::{FileType, Ino, SetXattrMode, Volume};
+use machine::requirements::can_run;
 use std::collections::BTreeMap;
 
 /// With journals that have room for what the kernel writes into them: whole values.
@@ -74,71 +76,32 @@ fn free(volume: &Volume) -> (u64, u64) {
 
 #[test]
 fn the_kernel_reads_our_values_in_inodes_and_goes_on() {
-    if !can_mount() {
-        eprintln!(
-            "skipped: the_kernel_reads_our_values_in_inodes_and_goes_on: needs root and loop devices"
-        );
+    if !can_mount("the_kernel_reads_our_values_in_inodes_and_goes_on") {
         return;
     }
     for options in IMAGES {
-        let image = Image::make(options);
-        let mut wanted = Tree::new();
-        let volume = image.open();
-        fill(&volume, &mut wanted);
-        volume.close().expect("closed");
-        image.assert_consistent();
-        let mounted = image.mount();
-        let kernel = Kernel(mounted.file(""));
-        assert_same(&kernel.tree(), &wanted, options);
-        change(&kernel, &mut wanted);
-        drop(mounted);
-        image.assert_consistent();
-        let volume = image.open();
-        assert_same(&volume.tree(), &wanted, options);
+        turns::we_begin(options, fill, change, |_| ());
     }
 }
 
 #[test]
 fn we_read_the_kernels_values_in_inodes_and_go_on() {
-    if !can_mount() {
-        eprintln!(
-            "skipped: we_read_the_kernels_values_in_inodes_and_go_on: needs root and loop devices"
-        );
+    if !can_mount("we_read_the_kernels_values_in_inodes_and_go_on") {
         return;
     }
     for options in IMAGES {
-        let image = Image::make(options);
-        let before = {
-            let volume = image.open();
-            let free = free(&volume);
-            volume.close().expect("closed");
-            free
-        };
-        let mut wanted = Tree::new();
-        let mounted = image.mount();
-        fill(&Kernel(mounted.file("")), &mut wanted);
-        drop(mounted);
-        let volume = image.open();
-        assert_same(&volume.tree(), &wanted, options);
-        change(&volume, &mut wanted);
-        assert_same(&volume.tree(), &wanted, options);
-        volume.close().expect("closed");
-        image.assert_consistent();
-        let mounted = image.mount();
-        assert_same(&Kernel(mounted.file("")).tree(), &wanted, options);
-        drop(mounted);
-        let volume = image.open();
-        for path in wanted.keys() {
-            Side::unlink(&volume, path);
-        }
-        volume.sync().expect("synced");
-        let root_grew = volume.getattr(Ino::ROOT).expect("the root").sectors * 512;
-        let block = u64::from(volume.statfs().block_size);
-        let (blocks, inodes) = free(&volume);
-        assert_eq!(inodes, before.1, "{options}");
-        assert!(blocks + root_grew / block >= before.0, "{options}");
-        volume.close().expect("closed");
-        image.assert_consistent();
+        // Deleting everything gives everything back.
+        turns::the_kernel_begins(options, fill, change, free, |volume, before| {
+            for path in volume.tree().keys() {
+                Side::unlink(volume, path);
+            }
+            volume.sync().expect("synced");
+            let root_grew = volume.getattr(Ino::ROOT).expect("the root").sectors * 512;
+            let block = u64::from(volume.statfs().block_size);
+            let (blocks, inodes) = free(volume);
+            assert_eq!(inodes, before.1, "{options}");
+            assert!(blocks + root_grew / block >= before.0, "{options}");
+        });
     }
 }
 
@@ -150,6 +113,12 @@ fn set(volume: &Volume, ino: Ino, name: &str, value: &[u8]) {
 
 #[test]
 fn equal_values_share_an_inode_and_the_last_user_frees_it() {
+    if !can_run(
+        "equal_values_share_an_inode_and_the_last_user_frees_it",
+        &NEEDS,
+    ) {
+        return;
+    }
     let image = Image::make(IMAGES[0]);
     let volume = image.open();
     let before = free(&volume);
@@ -192,6 +161,12 @@ fn equal_values_share_an_inode_and_the_last_user_frees_it() {
 
 #[test]
 fn many_values_of_one_file_are_freed_in_several_transactions() {
+    if !can_run(
+        "many_values_of_one_file_are_freed_in_several_transactions",
+        &NEEDS,
+    ) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 4096 -O ea_inode -J size=4");
     let volume = image.open();
     let before = free(&volume);
@@ -209,6 +184,9 @@ fn many_values_of_one_file_are_freed_in_several_transactions() {
 
 #[test]
 fn what_fits_nowhere_else_goes_into_an_inode() {
+    if !can_run("what_fits_nowhere_else_goes_into_an_inode", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 1024 -O ea_inode");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);
@@ -229,6 +207,9 @@ fn what_fits_nowhere_else_goes_into_an_inode() {
 /// e2fsck 1.47.0 takes the target of a short link with such a value for block numbers.
 #[test]
 fn a_short_link_has_no_values_in_inodes() {
+    if !can_run("a_short_link_has_no_values_in_inodes", &NEEDS) {
+        return;
+    }
     for options in IMAGES {
         let image = Image::make(options);
         let volume = image.open();
@@ -266,17 +247,14 @@ fn a_short_link_has_no_values_in_inodes() {
 /// What a kernel may have written: the target stays a target.
 #[test]
 fn a_short_link_that_has_a_value_in_an_inode_is_read() {
-    let image = Image::make("-t ext4 -b 4096 -O ea_inode -J size=4");
-    if !can_mount() {
-        eprintln!(
-            "skipped: a_short_link_that_has_a_value_in_an_inode_is_read: needs root and loop devices"
-        );
+    if !can_mount("a_short_link_that_has_a_value_in_an_inode_is_read") {
         return;
     }
+    let image = Image::make("-t ext4 -b 4096 -O ea_inode -J size=4");
     let mounted = image.mount();
-    std::os::unix::fs::symlink("target", mounted.file("l")).expect("a link");
+    std::os::unix::fs::symlink("target", mounted.join("l")).expect("a link");
     rustix::fs::lsetxattr(
-        mounted.file("l"),
+        mounted.join("l"),
         "trusted.large",
         &bytes(3, 5000),
         rustix::fs::XattrFlags::empty(),
@@ -298,6 +276,9 @@ fn a_short_link_that_has_a_value_in_an_inode_is_read() {
 
 #[test]
 fn a_full_image_keeps_its_attributes() {
+    if !can_run("a_full_image_keeps_its_attributes", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 1024 -N 32 -O ea_inode");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);

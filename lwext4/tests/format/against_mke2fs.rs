@@ -1,15 +1,20 @@
 //! Images equal to those of mke2fs 1.47.0, the version of Debian 12.
 
-use super::image::{DEBIAN_12, Image, PIECE, output};
+use super::image::{DEBIAN_12, Image, PIECE};
 use super::{FEATURES, GIB, MIB, TIB, made, options};
 use lwext4::{FormatOptions, Timestamp};
+use machine::command::{command, output, run, said, tool};
+use machine::e2fsprogs::{DUMPE2FS, MKE2FS};
+use machine::requirements::{can_run, skip};
 use std::collections::BTreeMap;
-use std::process::Command;
 
 fn is_1_47_0(test: &str) -> bool {
-    let is = output("mke2fs", &["-V".as_ref()]).contains("1.47.0");
+    if !can_run(test, &[MKE2FS, DUMPE2FS]) {
+        return false;
+    }
+    let is = said(&output(&mut command("mke2fs", ["-V"]))).contains("1.47.0");
     if !is {
-        eprintln!("skipped: {test} needs mke2fs 1.47.0");
+        skip(test, "needs mke2fs 1.47.0");
     }
     is
 }
@@ -19,16 +24,14 @@ fn reference(size: u64, features: &str) -> Image {
     let image = Image::new(size);
     let config = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(config.path(), DEBIAN_12).unwrap();
-    let out = Command::new("mke2fs")
+    let mut mke2fs = command("mke2fs", ["-q", "-F", "-t", "ext4", "-O", features]);
+    mke2fs
         .env("MKE2FS_CONFIG", config.path())
         .env("E2FSPROGS_FAKE_TIME", "1700000000")
-        .args(["-q", "-F", "-t", "ext4", "-O", features])
         .args(["-U", "30313233-3435-3637-3839-616263646566"])
         .args(["-E", "hash_seed=30313233-3435-3637-3839-616263646566"])
-        .arg(image.path())
-        .output()
-        .unwrap();
-    assert!(out.status.success(), "{out:?}");
+        .arg(image.path());
+    run(&mut mke2fs);
     image
 }
 
@@ -109,7 +112,7 @@ fn dumpe2fs_lists_the_same_for_a_tebibyte() {
         return;
     }
     let listing = |image: &Image| -> Vec<String> {
-        output("dumpe2fs", &[image.path()])
+        tool("dumpe2fs", [image.path()])
             .lines()
             .filter(|line| !line.starts_with("Lifetime writes:"))
             .filter(|line| !line.starts_with("Checksum:"))

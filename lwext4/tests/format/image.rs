@@ -1,11 +1,9 @@
-//! Images in sparse files, and the programs that judge them.
+//! Images in sparse files.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::process::Command;
 
 /// The granularity of [`Image::pieces`], in bytes.
 pub const PIECE: usize = 1024;
@@ -55,9 +53,8 @@ impl Image {
         self.0.reopen().unwrap()
     }
 
-    /// The file's path, as an argument.
-    pub fn path(&self) -> &OsStr {
-        self.0.path().as_os_str()
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 
     /// Bytes that the file takes on the host.
@@ -88,60 +85,4 @@ impl Image {
         }
         pieces
     }
-
-    /// Calls `work` with the directory where the kernel has mounted the image. Needs root.
-    pub fn mounted(&self, case: &str, work: impl FnOnce(&Path)) {
-        struct Unmount<'a>(&'a Path);
-        impl Drop for Unmount<'_> {
-            fn drop(&mut self) {
-                // A process that another test is starting may hold what this one had open.
-                let done = (0..50).any(|_| {
-                    let status = Command::new("umount").arg(self.0).status();
-                    let done = status.is_ok_and(|status| status.success());
-                    if !done {
-                        std::thread::sleep(std::time::Duration::from_millis(100));
-                    }
-                    done
-                });
-                if !std::thread::panicking() {
-                    assert!(done);
-                }
-            }
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let out = Command::new("mount")
-            .args(["-t", "ext4", "-o", "loop"])
-            .args([self.path(), dir.path().as_os_str()])
-            .output()
-            .unwrap();
-        assert!(out.status.success(), "{case}: {out:?}");
-        let unmount = Unmount(dir.path());
-        work(dir.path());
-        drop(unmount);
-    }
-}
-
-/// Whether the tests run as root.
-pub fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
-}
-
-/// What a program prints, to either stream. Panics when it cannot be run.
-pub fn output(program: &str, arguments: &[&OsStr]) -> String {
-    let out = Command::new(program).args(arguments).output();
-    let out = out.unwrap_or_else(|error| panic!("{program}: {error}"));
-    let text = [out.stdout, out.stderr].concat();
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// Panics with what `e2fsck -fn` says unless it finds nothing.
-pub fn e2fsck(image: &Image, case: &str) {
-    let out = Command::new("e2fsck").arg("-fn").arg(image.path()).output();
-    let out = out.unwrap_or_else(|error| panic!("e2fsck: {error}"));
-    assert!(
-        out.status.success(),
-        "{case}: {}{}",
-        String::from_utf8_lossy(&out.stdout),
-        String::from_utf8_lossy(&out.stderr)
-    );
 }

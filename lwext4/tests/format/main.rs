@@ -4,12 +4,17 @@ mod against_mke2fs;
 mod image;
 mod refused;
 
-use image::{Image, e2fsck, is_root, output};
+use image::Image;
 use lwext4::{
     BlockDevice, Erase, Error, FileDevice, FormatOptions, FormatReport, JournalSize, MemDevice,
     format,
 };
+use machine::command::tool;
+use machine::e2fsprogs::{DEBUGFS, DUMPE2FS, E2FSCK, e2fsck};
+use machine::kernel::Mounted;
+use machine::requirements::{Need, can_run};
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const MIB: u64 = 1 << 20;
@@ -33,7 +38,7 @@ fn made(size: u64, options: &FormatOptions) -> (Image, FormatReport) {
 
 fn clean(size: u64, options: &FormatOptions) -> FormatReport {
     let (image, report) = made(size, options);
-    e2fsck(&image, &format!("{size} bytes, {options:?}"));
+    e2fsck(image.path()).assert_clean(&format!("{size} bytes, {options:?}"));
     report
 }
 
@@ -69,6 +74,9 @@ const CLUSTERS: &[&str] = &[
 
 #[test]
 fn every_feature_set_is_clean_at_every_size() {
+    if !can_run("every_feature_set_is_clean_at_every_size", &[E2FSCK]) {
+        return;
+    }
     let sizes = [
         MIB,
         2 * MIB + 12345,
@@ -87,6 +95,9 @@ fn every_feature_set_is_clean_at_every_size() {
 
 #[test]
 fn every_block_and_inode_size_is_clean() {
+    if !can_run("every_block_and_inode_size_is_clean", &[E2FSCK]) {
+        return;
+    }
     for shift in 10..=16 {
         let block_size = 1 << shift;
         for inode_size in [128, 256, 1024] {
@@ -106,6 +117,9 @@ fn every_block_and_inode_size_is_clean() {
 
 #[test]
 fn every_cluster_size_is_clean() {
+    if !can_run("every_cluster_size_is_clean", &[E2FSCK]) {
+        return;
+    }
     for block_shift in [10, 12, 16] {
         for cluster_shift in [block_shift + 1, block_shift + 4, 20, 24] {
             for features in CLUSTERS {
@@ -123,6 +137,9 @@ fn every_cluster_size_is_clean() {
 
 #[test]
 fn a_small_last_group_is_kept_or_dropped_but_clean() {
+    if !can_run("a_small_last_group_is_kept_or_dropped_but_clean", &[E2FSCK]) {
+        return;
+    }
     let group = 8192 * 1024;
     for features in ["", "^flex_bg", "^resize_inode,^sparse_super"] {
         for rest in [1, 60, 150, 300, 564, 600, 900, 8191] {
@@ -133,6 +150,9 @@ fn a_small_last_group_is_kept_or_dropped_but_clean() {
 
 #[test]
 fn inode_counts_are_at_least_what_was_asked_for() {
+    if !can_run("inode_counts_are_at_least_what_was_asked_for", &[E2FSCK]) {
+        return;
+    }
     for inodes in [1, 12, 100, 5000, 400_000] {
         let options = FormatOptions {
             inodes: Some(inodes),
@@ -151,6 +171,9 @@ fn inode_counts_are_at_least_what_was_asked_for() {
 
 #[test]
 fn journals_have_the_size_that_was_asked_for() {
+    if !can_run("journals_have_the_size_that_was_asked_for", &[E2FSCK]) {
+        return;
+    }
     for (journal, features, blocks) in [
         (JournalSize::Auto, "", 16384),
         (JournalSize::None, "", 0),
@@ -171,6 +194,9 @@ fn journals_have_the_size_that_was_asked_for() {
 
 #[test]
 fn a_device_too_small_for_a_journal_gets_none() {
+    if !can_run("a_device_too_small_for_a_journal_gets_none", &[E2FSCK]) {
+        return;
+    }
     let report = clean(MIB, &options("orphan_file"));
     assert_eq!(report.journal_blocks, 0);
     let names = report.features.names();
@@ -180,19 +206,31 @@ fn a_device_too_small_for_a_journal_gets_none() {
 
 #[test]
 fn a_tebibyte_is_made_in_a_moment_and_in_little_space() {
+    if !can_run(
+        "a_tebibyte_is_made_in_a_moment_and_in_little_space",
+        &[E2FSCK],
+    ) {
+        return;
+    }
     let start = std::time::Instant::now();
     let (image, report) = made(TIB, &options(""));
     let took = start.elapsed();
     assert!(took.as_secs() < 5, "took {took:?}");
     assert_eq!(report.groups, 8192);
     assert!(image.allocated() < 32 * MIB, "{}", image.allocated());
-    e2fsck(&image, "1 TiB");
+    e2fsck(image.path()).assert_clean("1 TiB");
     clean(100 * GIB, &options("metadata_csum_seed,orphan_file"));
     clean(5 * TIB, &options("^resize_inode,meta_bg"));
 }
 
 #[test]
 fn label_uuid_owner_and_reserve_are_stored() {
+    if !can_run(
+        "label_uuid_owner_and_reserve_are_stored",
+        &[E2FSCK, DUMPE2FS, DEBUGFS],
+    ) {
+        return;
+    }
     let options = FormatOptions {
         label: b"sixteen bytes ok".to_vec(),
         uuid: Some(*b"0123456789abcdef"),
@@ -204,14 +242,14 @@ fn label_uuid_owner_and_reserve_are_stored() {
     };
     let (image, report) = made(64 * MIB, &options);
     assert_eq!(report.reserved_blocks, 6553);
-    let header = output("dumpe2fs", &["-h".as_ref(), image.path()]);
+    let header = tool("dumpe2fs", [Path::new("-h"), image.path()]);
     assert!(header.contains("sixteen bytes ok"));
     assert!(header.contains("30313233-3435-3637-3839-616263646566"));
-    let stat = ["-R".as_ref(), "stat <2>".as_ref(), image.path()];
-    let root = output("debugfs", &stat);
+    let stat = [Path::new("-R"), Path::new("stat <2>"), image.path()];
+    let root = tool("debugfs", stat);
     assert!(root.contains("Mode:  01777"), "{root}");
     assert!(root.contains("User: 100000   Group: 200000"), "{root}");
-    e2fsck(&image, "owner and label");
+    e2fsck(image.path()).assert_clean("owner and label");
 }
 
 #[test]
@@ -222,6 +260,9 @@ fn two_file_systems_differ_in_uuid() {
 
 #[test]
 fn old_bytes_do_not_shine_through() {
+    if !can_run("old_bytes_do_not_shine_through", &[E2FSCK]) {
+        return;
+    }
     let old = vec![0xFF; 16 << 20];
     for erase in [Erase::Metadata, Erase::Everything] {
         for features in ["orphan_file", "^metadata_csum,uninit_bg", "^64bit,^extent"] {
@@ -233,7 +274,7 @@ fn old_bytes_do_not_shine_through() {
             format(&device, &options).unwrap();
             let image = Image::new(0);
             device.write_to(&image.file()).unwrap();
-            e2fsck(&image, &format!("{erase:?} {features}"));
+            e2fsck(image.path()).assert_clean(&format!("{erase:?} {features}"));
         }
     }
 }
@@ -288,8 +329,10 @@ fn an_interrupted_format_leaves_no_superblock() {
 
 #[test]
 fn the_kernel_mounts_and_writes_what_we_make() {
-    if !is_root() {
-        eprintln!("skipped: the_kernel_mounts_and_writes_what_we_make needs root");
+    if !can_run(
+        "the_kernel_mounts_and_writes_what_we_make",
+        &[E2FSCK, Need::Loop],
+    ) {
         return;
     }
     for features in FEATURES {
@@ -300,15 +343,15 @@ fn the_kernel_mounts_and_writes_what_we_make() {
             };
             let (image, _) = made(size, &options);
             let case = format!("{features:?} {size} {block_size}");
-            image.mounted(&case, |dir| {
-                assert!(dir.join("lost+found").is_dir(), "{case}");
-                for n in 0..20 {
-                    let sub = dir.join(format!("dir{n}"));
-                    std::fs::create_dir(&sub).unwrap();
-                    std::fs::write(sub.join("file"), vec![n; 100_000]).unwrap();
-                }
-            });
-            e2fsck(&image, &case);
+            let mounted = Mounted::new(image.path(), "").expect(&case);
+            assert!(mounted.join("lost+found").is_dir(), "{case}");
+            for n in 0..20 {
+                let sub = mounted.join(format!("dir{n}"));
+                std::fs::create_dir(&sub).unwrap();
+                std::fs::write(sub.join("file"), vec![n; 100_000]).unwrap();
+            }
+            drop(mounted);
+            e2fsck(image.path()).assert_clean(&case);
         }
     }
 }

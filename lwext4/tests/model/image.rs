@@ -1,9 +1,11 @@
 //! The images that are tried, and what checks them.
 
 use lwext4::{BlockDevice, FileDevice, FormatOptions, MemDevice};
+use machine::command::{command, run};
+use machine::e2fsprogs::{self, DEBUGFS, E2FSCK, MKE2FS, TUNE2FS, assert_clean};
+use machine::requirements::can_run;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 pub struct Family {
@@ -311,17 +313,9 @@ impl Drop for Disk {
     }
 }
 
-fn run(command: &mut Command) {
-    let out = command
-        .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let text = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{command:?}: {text}");
-}
-
-/// Whether mke2fs is installed.
-pub fn have_tools() -> bool {
-    Command::new("mke2fs").arg("-V").output().is_ok()
+/// Whether the programs are there that make, tune and judge images; says so if not.
+pub fn have_tools(test: &str) -> bool {
+    can_run(test, &[MKE2FS, E2FSCK, TUNE2FS, DEBUGFS])
 }
 
 impl Disk {
@@ -333,15 +327,8 @@ impl Disk {
             .tempfile()
             .and_then(|file| Ok(file.keep()?.1))
             .expect("a temporary file");
-        let file = File::create(&path).expect("the image file");
-        file.set_len(family.kib << 10).expect("the image's size");
         match &family.made_by {
-            Maker::Mke2fs(options) => {
-                run(Command::new("mke2fs")
-                    .args(["-q", "-F"])
-                    .args(*options)
-                    .arg(&path));
-            }
+            Maker::Mke2fs(options) => e2fsprogs::mke2fs(&path, family.kib << 10, *options),
             Maker::Ours {
                 block_size,
                 inode_size,
@@ -353,11 +340,13 @@ impl Disk {
                     features: features.parse().expect("features"),
                     ..FormatOptions::default()
                 };
+                let file = File::create(&path).expect("the image file");
+                file.set_len(family.kib << 10).expect("the image's size");
                 lwext4::format(&*file_device(&path), &options).expect("formatting");
             }
         }
         if let [program, options @ ..] = family.tuned {
-            run(Command::new(program).args(options).arg(&path));
+            run(command(program, options).arg(&path));
         }
         let memory = in_memory.then(|| {
             let bytes = std::fs::read(&path).expect("the image");
@@ -385,14 +374,7 @@ impl Disk {
 
     /// `e2fsck -fn` must find nothing.
     pub fn check(&self) {
-        let path = self.file();
-        let out = Command::new("e2fsck")
-            .arg("-fn")
-            .arg(path)
-            .output()
-            .expect("e2fsck");
-        let text = String::from_utf8_lossy(&out.stdout);
-        assert!(out.status.success(), "e2fsck -fn: {}\n{text}", out.status);
+        assert_clean(self.file());
     }
 }
 

@@ -1,10 +1,15 @@
 //! Images with quota, and who judges them.
 
 use lwext4::*;
+use machine::command::{command, run};
+use machine::e2fsprogs::{DEBUGFS, E2FSCK, MKE2FS, assert_clean, mke2fs};
+use machine::requirements::Need;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
+
+/// Who makes the images, judges them and shows their quota files.
+pub const NEEDS: [Need; 3] = [MKE2FS, E2FSCK, DEBUGFS];
 
 pub const QUOTA: &str = "quota,project";
 
@@ -15,32 +20,12 @@ pub struct Image {
     volume: Option<Volume>,
 }
 
-/// Runs a program that must succeed; what it printed.
-#[track_caller]
-pub fn run(program: &str, args: &[&str]) -> String {
-    let out = Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    let said = String::from_utf8_lossy(&out.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{program} {args:?}: {said}{errors}");
-    said
-}
-
 impl Image {
     /// An image of 64 MiB that mke2fs makes with `options`.
     pub fn new(options: &[&str]) -> Image {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("image");
-        let file = std::fs::File::create(&path).unwrap();
-        file.set_len(64 << 20).unwrap();
-        let fixed = ["-q", "-F", "-t", "ext4"];
-        run(
-            "mke2fs",
-            &[&fixed, options, &[path.to_str().unwrap()]].concat(),
-        );
+        mke2fs(&path, 64 << 20, [&["-t", "ext4"], options].concat());
         let mut image = Image {
             _dir: dir,
             path,
@@ -72,7 +57,7 @@ impl Image {
     #[track_caller]
     pub fn close(&mut self) {
         self.volume.take().unwrap().close().unwrap();
-        run("e2fsck", &["-fn", self.path.to_str().unwrap()]);
+        assert_clean(&self.path);
         let device = FileDevice::new(std::fs::File::open(&self.path).unwrap()).unwrap();
         let mut found = Vec::new();
         check(Arc::new(device), &CheckOptions::default(), &mut |problem| {
@@ -109,14 +94,8 @@ impl Image {
 
     /// What a quota file of the closed image records: id → (bytes, inodes).
     pub fn recorded(&self, kind: &str) -> BTreeMap<u32, (u64, u64)> {
-        let said = run(
-            "debugfs",
-            &[
-                "-R",
-                &format!("list_quota {kind}"),
-                self.path.to_str().unwrap(),
-            ],
-        );
+        let mut debugfs = command("debugfs", ["-R", &format!("list_quota {kind}")]);
+        let said = run(debugfs.arg(&self.path));
         let rows = said.lines().filter_map(|line| {
             let words: Vec<u64> = line
                 .split_whitespace()

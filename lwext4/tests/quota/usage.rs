@@ -1,7 +1,8 @@
 //! Whatever changes an inode changes what its user, group and project have.
 
-use crate::image::{Image, QUOTA};
+use crate::image::{Image, NEEDS, QUOTA};
 use lwext4::*;
+use machine::requirements::can_run;
 
 fn write(image: &Image, ino: Ino, at: u64, len: usize) {
     let data = vec![b'q'; len];
@@ -25,6 +26,9 @@ const SHAPES: &[&[&str]] = &[
 
 #[test]
 fn every_change_is_counted() {
+    if !can_run("every_change_is_counted", &NEEDS) {
+        return;
+    }
     for shape in SHAPES {
         let mut image = Image::new(shape);
         let v = image.v();
@@ -101,6 +105,9 @@ fn every_change_is_counted() {
 
 #[test]
 fn the_numbers_are_those_of_the_files() {
+    if !can_run("the_numbers_are_those_of_the_files", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "4096", "-O", QUOTA]);
     let a = image.file(Ino::ROOT, "a", (1000, 100));
     write(&image, a, 0, 10_000);
@@ -119,6 +126,9 @@ fn the_numbers_are_those_of_the_files() {
 
 #[test]
 fn who_has_nothing_has_no_entry() {
+    if !can_run("who_has_nothing_has_no_entry", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-O", QUOTA]);
     let before = (image.recorded("user"), image.recorded("group"));
     let dir = image.make(Ino::ROOT, "dir", FileType::Directory, (0, 0));
@@ -140,6 +150,9 @@ fn who_has_nothing_has_no_entry() {
 /// Leaves fill and empty, in any order; blocks that the tree gave up are used again.
 #[test]
 fn thousands_of_ids_come_and_go() {
+    if !can_run("thousands_of_ids_come_and_go", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-O", QUOTA, "-N", "20000"]);
     let mut random = fastrand::Rng::with_seed(4);
     let dir = image.make(Ino::ROOT, "dir", FileType::Directory, (0, 0));
@@ -173,6 +186,9 @@ fn thousands_of_ids_come_and_go() {
 
 #[test]
 fn a_full_image_counts_right() {
+    if !can_run("a_full_image_counts_right", &NEEDS) {
+        return;
+    }
     let mut image = Image::new(&["-b", "1024", "-O", QUOTA]);
     let fill = image.file(Ino::ROOT, "fill", (1, 1));
     let data = vec![0; 1 << 20];
@@ -216,6 +232,9 @@ fn a_full_image_counts_right() {
 
 #[test]
 fn projects_are_inherited_and_keep_to_themselves() {
+    if !can_run("projects_are_inherited_and_keep_to_themselves", &NEEDS) {
+        return;
+    }
     const PROJINHERIT: u32 = 0x2000_0000;
     let mut image = Image::new(&["-b", "4096", "-O", QUOTA]);
     let v = image.v();

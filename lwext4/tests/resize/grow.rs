@@ -1,9 +1,9 @@
 //! Growing, of file systems in use.
 
-use crate::full;
 use crate::image::{Image, KINDS, available, fill, new_file, read_all, tool};
 use bytes::Bytes;
 use lwext4::*;
+use machine::requirements::full;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const MIB: u64 = 1 << 20;
@@ -28,7 +28,7 @@ fn resize2fs_agrees(image: &Image, name: &str) {
 
 #[test]
 fn every_kind_grows_in_steps() {
-    if !available() {
+    if !available("every_kind_grows_in_steps") {
         return;
     }
     for kind in KINDS {
@@ -77,7 +77,7 @@ fn every_kind_grows_in_steps() {
 
 #[test]
 fn a_hundred_gibibytes_and_what_no_table_has_room_for() {
-    if !available() {
+    if !available("a_hundred_gibibytes_and_what_no_table_has_room_for") {
         return;
     }
     let largest = if full() { 20_000 << 10 } else { 100 << 10 };
@@ -99,7 +99,7 @@ fn a_hundred_gibibytes_and_what_no_table_has_room_for() {
 
 #[test]
 fn a_volume_grows_under_its_writers() {
-    if !available() {
+    if !available("a_volume_grows_under_its_writers") {
         return;
     }
     let image = Image::new(&KINDS[1], 32 * MIB);
@@ -132,7 +132,7 @@ fn a_volume_grows_under_its_writers() {
 
 #[test]
 fn a_full_volume_grows_by_itself_up_to_its_limit() {
-    if !available() {
+    if !available("a_full_volume_grows_by_itself_up_to_its_limit") {
         return;
     }
     let image = Image::new(&KINDS[0], 16 * MIB);
@@ -202,7 +202,7 @@ fn put(bulk: &mut Bulk<'_>, name: &str, piece: &Bytes) -> Result<()> {
 
 #[test]
 fn a_bulk_has_a_full_volume_grow() {
-    if !available() {
+    if !available("a_bulk_has_a_full_volume_grow") {
         return;
     }
     for writers in [0, 2] {
@@ -254,7 +254,7 @@ fn a_bulk_has_a_full_volume_grow() {
 
 #[test]
 fn a_stage_that_is_full_does_not_grow_and_changes_nothing() {
-    if !available() {
+    if !available("a_stage_that_is_full_does_not_grow_and_changes_nothing") {
         return;
     }
     let image = Image::new(&KINDS[0], 16 * MIB);
@@ -299,7 +299,7 @@ fn a_stage_that_is_full_does_not_grow_and_changes_nothing() {
 
 #[test]
 fn limits_are_named() {
-    if !available() {
+    if !available("limits_are_named") {
         return;
     }
     let small = Image::new(&("^64bit", &["-b", "1024", "-O", "^64bit"]), 20 * MIB);

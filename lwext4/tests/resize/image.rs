@@ -1,10 +1,12 @@
 //! Images in files, what is in them, and what e2fsprogs says of them.
 
 use lwext4::*;
+use machine::command::{command, output, run};
+use machine::e2fsprogs::{DEBUGFS, DUMPE2FS, E2FSCK, MKE2FS, TUNE2FS, e2fsck, mke2fs};
+use machine::requirements::{Need, can_run};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 
 /// A kind of file system: a name, and what mke2fs is given.
@@ -18,6 +20,11 @@ pub const KINDS: &[Kind] = &[
     ("1k ^resize_inode", &["-b", "1024", "-O", "^resize_inode"]),
     ("1k meta_bg", &["-b", "1024", "-O", "meta_bg,^resize_inode"]),
     ("4k ^flex_bg", &["-b", "4096", "-O", "^flex_bg"]),
+    // Each group's bitmaps are somewhere else in it.
+    (
+        "1k ^flex_bg stride",
+        &["-b", "1024", "-O", "^flex_bg", "-E", "stride=2700"],
+    ),
     (
         "1k ^64bit ^metadata_csum uninit_bg",
         &["-b", "1024", "-O", "^64bit,^metadata_csum,uninit_bg"],
@@ -46,27 +53,20 @@ pub struct Image {
     pub path: PathBuf,
 }
 
-pub fn available() -> bool {
-    let found = ["mke2fs", "e2fsck", "resize2fs"]
-        .iter()
-        .all(|tool| Command::new(tool).output().is_ok());
-    if !found {
-        eprintln!("skipped: resize: needs e2fsprogs");
-    }
-    found
+/// Whether a test has the programs that it takes; says so if not.
+pub fn available(test: &str) -> bool {
+    let resize2fs = Need::Program("resize2fs");
+    can_run(
+        test,
+        &[MKE2FS, E2FSCK, DEBUGFS, DUMPE2FS, TUNE2FS, resize2fs],
+    )
 }
 
 /// Runs a tool that must end with exit code 0: what it wrote.
 pub fn tool(name: &str, args: &[&str], image: &Image, more: &[&str]) -> String {
-    let out = Command::new(name)
-        .args(args)
-        .arg(&image.path)
-        .args(more)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap();
-    let text =
-        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    let mut tool = command(name, args);
+    let out = output(tool.arg(&image.path).args(more).env("LC_ALL", "C"));
+    let text = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
     assert!(
         out.status.success(),
         "{name} {args:?}: {}\n{text}",
@@ -80,12 +80,7 @@ impl Image {
     pub fn copy(other: &Image) -> Image {
         let dir = tempfile::tempdir_in(other.path.parent().unwrap()).unwrap();
         let path = dir.path().join("image");
-        let done = Command::new("cp")
-            .arg("--sparse=always")
-            .args([&other.path, &path])
-            .status()
-            .unwrap();
-        assert!(done.success());
+        run(command("cp", ["--sparse=always"]).args([&other.path, &path]));
         Image { _dir: dir, path }
     }
 
@@ -96,15 +91,13 @@ impl Image {
         }
         .unwrap();
         let path = dir.path().join("image");
-        File::create(&path).unwrap().set_len(size).unwrap();
-        let image = Image { _dir: dir, path };
-        let mut args = vec!["-q", "-F", "-E", "lazy_itable_init=1"];
+        let mut args = vec!["-E", "lazy_itable_init=1"];
         if !kind.1.contains(&"-t") {
             args.extend(["-t", "ext4"]);
         }
         args.extend(kind.1);
-        tool("mke2fs", &args, &image, &[]);
-        image
+        mke2fs(&path, size, args);
+        Image { _dir: dir, path }
     }
 
     pub fn device(&self) -> Arc<FileDevice> {
@@ -138,14 +131,7 @@ impl Image {
 
     /// What e2fsck must not complain of.
     pub fn fsck(&self, what: &str) {
-        let out = Command::new("e2fsck")
-            .arg("-fn")
-            .arg(&self.path)
-            .env("LC_ALL", "C")
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&out.stdout);
-        assert!(out.status.success(), "{what}: e2fsck\n{text}");
+        e2fsck(&self.path).assert_clean(what);
     }
 
     /// Fields of dumpe2fs's header.

@@ -4,8 +4,3 @@ mod grow;
 mod image;
 mod shrink;
 mod space;
-
-/// Whether the slow and complete form of the tests is wanted.
-pub fn full() -> bool {
-    std::env::var_os("LIVEROOT_TEST_FULL").is_some_and(|value| value != "0")
-}

@@ -1,8 +1,8 @@
 //! Shrinking, of file systems that nobody uses.
 
-use crate::full;
 use crate::image::{Image, KINDS, Kind, available, fill, new_file, tool};
 use lwext4::*;
+use machine::requirements::full;
 use std::sync::Arc;
 
 const MIB: u64 = 1 << 20;
@@ -56,7 +56,7 @@ fn worn(kind: &Kind, mib: u64) -> Image {
 
 #[test]
 fn every_kind_shrinks_and_keeps_everything() {
-    if !available() {
+    if !available("every_kind_shrinks_and_keeps_everything") {
         return;
     }
     for kind in KINDS {
@@ -87,9 +87,88 @@ fn every_kind_shrinks_and_keeps_everything() {
     }
 }
 
+/// Each group's bitmaps are somewhere else in it.
+const STRIDES: [&[&str]; 2] = [
+    &["-b", "1024", "-O", "^flex_bg", "-E", "stride=2000"],
+    &["-b", "1024", "-O", "^flex_bg", "-E", "stride=2900"],
+];
+
+/// Without flex_bg they stay in their group, with it they may be anywhere.
+#[test]
+fn bitmaps_behind_the_cut_move_to_where_they_may_be() {
+    if !available("bitmaps_behind_the_cut_move_to_where_they_may_be") {
+        return;
+    }
+    for options in STRIDES {
+        for flexible in [false, true] {
+            let image = worn(&("", options), 64);
+            if flexible {
+                tool("tune2fs", &["-O", "flex_bg"], &image, &[]);
+            }
+            let before = image.read();
+            for kib in [63_000, 58_200, 50_000, 42_100, 33_400, 28_000, 25_300] {
+                let what = format!("{options:?}, flex_bg: {flexible}, {kib} KiB");
+                let copy = Image::copy(&image);
+                let size = shrink_to(&copy, kib << 10).unwrap_or_else(|e| panic!("{what}: {e}"));
+                copy.fsck(&what);
+                // A group that is too short for its own metadata goes.
+                assert!(
+                    size <= kib << 10 && size > (kib - 1000) << 10,
+                    "{what}: {size}"
+                );
+                assert!(before == copy.read(), "{what}: contents");
+            }
+        }
+    }
+}
+
+/// ext3's is mapped by indirect blocks; tune2fs puts it where there is room.
+#[test]
+fn a_journal_behind_the_cut_moves() {
+    if !available("a_journal_behind_the_cut_moves") {
+        return;
+    }
+    const EXT2: [&[&str]; 2] = [&["-t", "ext2", "-b", "1024"], &["-t", "ext2", "-b", "4096"]];
+    for options in EXT2 {
+        let image = Image::new(&("", options), 160 * MIB);
+        let files = || (0..90).map(|i| format!("big-{i}"));
+        let volume = image.open();
+        for name in files() {
+            let new = new_file(FileType::Regular);
+            let file = volume.create(Ino::ROOT, name.as_bytes(), &new).unwrap();
+            let bytes = vec![0x5A; 1 << 20];
+            volume
+                .write(file.attr.ino, 0, &bytes, WriteMode::Plain)
+                .unwrap();
+        }
+        volume.close().unwrap();
+        tool("tune2fs", &["-j", "-J", "size=16"], &image, &[]);
+        let blocks = tool("debugfs", &["-R", "blocks <8>"], &image, &[]);
+        let blocks = blocks.split_whitespace().filter_map(|no| no.parse().ok());
+        let last: u64 = blocks.max().unwrap();
+        let size: u64 = image.field("Block size:").parse().unwrap();
+        assert!(last * size > 100 * MIB, "{last}");
+        let volume = image.open();
+        fill(&volume, "a", 50, 30_000);
+        remove(&volume, files());
+        volume.close().unwrap();
+        let before = image.read();
+        for mib in [100, 60, 30] {
+            let what = format!("{options:?}, {mib} MiB");
+            shrink_to(&image, mib * MIB).unwrap_or_else(|e| panic!("{what}: {e}"));
+            image.fsck(&what);
+            assert!(before == image.read(), "{what}: contents");
+        }
+        let volume = image.open();
+        fill(&volume, "later", 30, 5_000);
+        volume.close().unwrap();
+        image.fsck(&format!("{options:?}, used again"));
+    }
+}
+
 #[test]
 fn the_least_size_is_that_of_resize2fs_or_less() {
-    if !available() {
+    if !available("the_least_size_is_that_of_resize2fs_or_less") {
         return;
     }
     let some = [KINDS[0], KINDS[1], KINDS[5], KINDS[12]];
@@ -115,7 +194,7 @@ fn the_least_size_is_that_of_resize2fs_or_less() {
 
 #[test]
 fn a_hundred_gibibytes_and_back() {
-    if !available() {
+    if !available("a_hundred_gibibytes_and_back") {
         return;
     }
     // With blocks of 1 KiB, the descriptors outgrow what is reserved for them on the way.
@@ -148,7 +227,7 @@ fn a_hundred_gibibytes_and_back() {
 
 #[test]
 fn what_does_not_fit_changes_nothing_that_counts() {
-    if !available() {
+    if !available("what_does_not_fit_changes_nothing_that_counts") {
         return;
     }
     let image = worn(&KINDS[1], 100);
@@ -164,7 +243,7 @@ fn what_does_not_fit_changes_nothing_that_counts() {
 /// Quota files that lie where the image is cut off move with everything else, and count on.
 #[test]
 fn quota_files_move_and_stay_right() {
-    if !available() {
+    if !available("quota_files_move_and_stay_right") {
         return;
     }
     let image = Image::new(&("quota", &["-b", "1024"]), 64 * MIB);

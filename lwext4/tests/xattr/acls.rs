@@ -1,7 +1,8 @@
 //! ACLs and the mode.
 
-use crate::image::{Image, create, create_in};
+use crate::image::{Image, NEEDS, create, create_in};
 use lwext4::{Error, FileType, Ino, SetAttr, SetXattrMode, Volume};
+use machine::requirements::can_run;
 
 const ACCESS: &[u8] = b"system.posix_acl_access";
 const DEFAULT: &[u8] = b"system.posix_acl_default";
@@ -48,6 +49,9 @@ fn is_missing(result: lwext4::Result<Vec<u8>>) -> bool {
 
 #[test]
 fn an_access_acl_and_the_mode_follow_each_other() {
+    if !can_run("an_access_acl_and_the_mode_follow_each_other", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o4755);
@@ -77,6 +81,9 @@ fn an_access_acl_and_the_mode_follow_each_other() {
 
 #[test]
 fn an_acl_that_the_mode_can_express_is_not_stored() {
+    if !can_run("an_acl_that_the_mode_can_express_is_not_stored", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o777);
@@ -103,6 +110,9 @@ fn an_acl_that_the_mode_can_express_is_not_stored() {
 
 #[test]
 fn acls_that_cannot_be_are_refused() {
+    if !can_run("acls_that_cannot_be_are_refused", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4");
     let volume = image.open();
     let file = create(&volume, "f", FileType::Regular, 0o644);
@@ -148,6 +158,12 @@ fn acls_that_cannot_be_are_refused() {
 
 #[test]
 fn new_files_inherit_the_default_acl_instead_of_the_umask() {
+    if !can_run(
+        "new_files_inherit_the_default_acl_instead_of_the_umask",
+        &NEEDS,
+    ) {
+        return;
+    }
     let image = Image::make("-t ext4");
     let volume = image.open();
     let dir = create(&volume, "d", FileType::Directory, 0o755);

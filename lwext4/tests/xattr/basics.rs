@@ -1,7 +1,8 @@
 //! Names, modes, limits, sharing.
 
-use crate::image::{Image, create, find};
+use crate::image::{Image, NEEDS, create, find};
 use lwext4::{Durability, Error, FileType, Ino, OpenOptions, SetXattrMode, Volume};
+use machine::requirements::can_run;
 
 const ANY: SetXattrMode = SetXattrMode::Any;
 
@@ -17,6 +18,9 @@ fn sorted(volume: &Volume, ino: Ino) -> Vec<String> {
 
 #[test]
 fn attributes_are_found_again_after_reopening() {
+    if !can_run("attributes_are_found_again_after_reopening", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 4096");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);
@@ -51,6 +55,12 @@ fn attributes_are_found_again_after_reopening() {
 
 #[test]
 fn modes_say_whether_an_attribute_must_or_must_not_exist() {
+    if !can_run(
+        "modes_say_whether_an_attribute_must_or_must_not_exist",
+        &NEEDS,
+    ) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 1024");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);
@@ -79,6 +89,9 @@ fn modes_say_whether_an_attribute_must_or_must_not_exist() {
 
 #[test]
 fn names_and_values_have_limits() {
+    if !can_run("names_and_values_have_limits", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 4096");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);
@@ -136,6 +149,9 @@ fn names_and_values_have_limits() {
 
 #[test]
 fn the_last_attribute_takes_the_block_with_it() {
+    if !can_run("the_last_attribute_takes_the_block_with_it", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 1024");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);
@@ -163,6 +179,9 @@ fn the_last_attribute_takes_the_block_with_it() {
 
 #[test]
 fn files_with_equal_attributes_share_blocks() {
+    if !can_run("files_with_equal_attributes_share_blocks", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 1024 -N 4096");
     let volume = image.open();
     let names: Vec<String> = (0..1500).map(|i| format!("f{i}")).collect();
@@ -212,6 +231,9 @@ fn files_with_equal_attributes_share_blocks() {
 
 #[test]
 fn many_threads_share_and_leave_blocks() {
+    if !can_run("many_threads_share_and_leave_blocks", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 1024 -N 2048");
     let volume = image.open();
     let files: Vec<Ino> = (0..64)
@@ -242,6 +264,9 @@ fn many_threads_share_and_leave_blocks() {
 
 #[test]
 fn attributes_move_so_that_all_fit() {
+    if !can_run("attributes_move_so_that_all_fit", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -b 1024 -I 256");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);
@@ -263,6 +288,12 @@ fn attributes_move_so_that_all_fit() {
 
 #[test]
 fn images_without_the_feature_get_it_with_the_first_attribute() {
+    if !can_run(
+        "images_without_the_feature_get_it_with_the_first_attribute",
+        &NEEDS,
+    ) {
+        return;
+    }
     for options in [
         "-t ext2 -O ^ext_attr -I 128",
         "-t ext2 -r 0 -O none",
@@ -286,6 +317,9 @@ fn images_without_the_feature_get_it_with_the_first_attribute() {
 
 #[test]
 fn a_corrupt_area_is_an_error_that_names_the_inode() {
+    if !can_run("a_corrupt_area_is_an_error_that_names_the_inode", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext4 -O ^metadata_csum");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);

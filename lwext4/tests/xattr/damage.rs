@@ -1,7 +1,8 @@
 //! Damaged tables: errors, never a panic or a hang.
 
-use crate::image::{Image, create, find};
+use crate::image::{Image, NEEDS, create, find};
 use lwext4::{Durability, Error, FileType, Ino, MemDevice, OpenOptions, SetXattrMode, Volume};
+use machine::requirements::can_run;
 use std::sync::Arc;
 
 const ACCESS: &[u8] = b"system.posix_acl_access";
@@ -35,6 +36,9 @@ fn use_everything(volume: &Volume, ino: Ino) -> Vec<Error> {
 
 #[test]
 fn damaged_tables_are_errors() {
+    if !can_run("damaged_tables_are_errors", &NEEDS) {
+        return;
+    }
     let image = Image::make("-t ext2 -b 1024 -I 256 -N 64");
     let volume = image.open();
     let ino = create(&volume, "f", FileType::Regular, 0o644);

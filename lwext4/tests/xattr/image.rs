@@ -1,39 +1,25 @@
 //! Images to test with, and the programs that judge them.
 
 use lwext4::{Durability, FileDevice, FileType, Ino, NewFile, OpenOptions, Volume};
+use machine::e2fsprogs::{E2FSCK, MKE2FS, assert_clean, mke2fs};
+use machine::kernel::Mounted;
+use machine::requirements::{Need, can_run};
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
+
+/// Who makes the images and judges them.
+pub const NEEDS: [Need; 2] = [MKE2FS, E2FSCK];
 
 /// An image in a directory of its own, removed with it.
 pub struct Image {
     dir: TempDir,
 }
 
-/// Runs a program; it must succeed. Returns what it prints.
-pub fn run(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|e| panic!("{program}: {e}"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{program} {args:?}: {}\n{text}{errors}",
-        output.status
-    );
-    text
-}
-
-/// Whether this host lets us mount images with the kernel's ext4.
-pub fn can_mount() -> bool {
-    let root = Command::new("id").arg("-u").output();
-    root.is_ok_and(|o| o.stdout == b"0\n") && Path::new("/dev/loop-control").exists()
+/// Whether the kernel can judge too, for this test; says so if not.
+pub fn can_mount(test: &str) -> bool {
+    can_run(test, &[MKE2FS, E2FSCK, Need::Loop])
 }
 
 impl Image {
@@ -42,12 +28,7 @@ impl Image {
         let image = Image {
             dir: TempDir::new().expect("a directory"),
         };
-        let path = image.path();
-        run("truncate", &["-s", "24M", path.to_str().unwrap()]);
-        let mut args = vec!["-q", "-F"];
-        args.extend(options.split_whitespace());
-        args.push(path.to_str().unwrap());
-        run("mke2fs", &args);
+        mke2fs(&image.path(), 24 << 20, options.split_whitespace());
         image
     }
 
@@ -73,44 +54,12 @@ impl Image {
 
     /// e2fsck must find nothing to mend.
     pub fn assert_consistent(&self) {
-        run("e2fsck", &["-fn", self.path().to_str().unwrap()]);
+        assert_clean(&self.path());
     }
 
     /// Mounts the image with the kernel.
     pub fn mount(&self) -> Mounted {
-        let at = self.dir.path().join("mnt");
-        std::fs::create_dir_all(&at).expect("a mount point");
-        let image = self.path();
-        run(
-            "mount",
-            &["-o", "loop", image.to_str().unwrap(), at.to_str().unwrap()],
-        );
-        Mounted { at }
-    }
-}
-
-/// An image that the kernel has mounted.
-pub struct Mounted {
-    at: PathBuf,
-}
-
-impl Mounted {
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.at.join(name)
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // A program that another test starts may have our open files for a moment.
-        for _ in 0..100 {
-            let umount = Command::new("umount").arg(&self.at).output();
-            if umount.is_ok_and(|output| output.status.success()) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        run("umount", &[self.at.to_str().unwrap()]);
+        Mounted::new(&self.path(), "").expect("mounted")
     }
 }
 

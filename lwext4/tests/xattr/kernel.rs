@@ -1,8 +1,10 @@
 //! The kernel reads what we wrote, and we read what the kernel wrote.
 
 use crate::acls::{GROUP_OBJ, MASK, OTHER, USER_OBJ, acl, user};
-use crate::image::{Image, can_mount, create, find, run};
+use crate::image::{Image, can_mount, create, create_in, find};
 use lwext4::{FileType, OpenOptions, SetXattrMode};
+use machine::command::{command, run};
+use machine::requirements::{Need, can_run};
 use rustix::fs::{XattrFlags, getxattr, listxattr, removexattr, setxattr};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -79,8 +81,7 @@ const FILES: usize = 60;
 
 #[test]
 fn the_kernel_reads_what_we_wrote_and_goes_on_with_it() {
-    if !can_mount() {
-        eprintln!("the_kernel_reads_what_we_wrote_and_goes_on_with_it: skipped, needs root");
+    if !can_mount("the_kernel_reads_what_we_wrote_and_goes_on_with_it") {
         return;
     }
     for options in IMAGES {
@@ -98,7 +99,7 @@ fn the_kernel_reads_what_we_wrote_and_goes_on_with_it() {
         image.assert_consistent();
         let mounted = image.mount();
         for i in 0..FILES {
-            let path = mounted.file(&format!("f{i}"));
+            let path = mounted.join(format!("f{i}"));
             assert_eq!(by_kernel(&path), sample(i), "{options}, file {i}");
             let mode = path.metadata().expect("metadata").permissions().mode();
             assert_eq!(
@@ -135,27 +136,25 @@ fn the_kernel_reads_what_we_wrote_and_goes_on_with_it() {
 
 #[test]
 fn we_read_what_the_kernel_wrote_and_go_on_with_it() {
-    if !can_mount() {
-        eprintln!("we_read_what_the_kernel_wrote_and_go_on_with_it: skipped, needs root");
+    let name = "we_read_what_the_kernel_wrote_and_go_on_with_it";
+    let programs = ["setcap", "setfacl"].map(Need::Program);
+    if !can_mount(name) || !can_run(name, &programs) {
         return;
     }
     for options in IMAGES {
         let image = Image::make(options);
         let mounted = image.mount();
         for i in 0..FILES {
-            let path = mounted.file(&format!("f{i}"));
+            let path = mounted.join(format!("f{i}"));
             std::fs::write(&path, b"").expect("a file");
             for (name, value) in sample(i) {
                 setxattr(&path, &name[..], &value, XattrFlags::CREATE).expect("set");
             }
         }
-        let tool = mounted.file("tool");
+        let tool = mounted.join("tool");
         std::fs::write(&tool, b"").expect("a file");
-        run("setcap", &["cap_net_raw+ep", tool.to_str().unwrap()]);
-        run(
-            "setfacl",
-            &["-m", "u:1234:rw,g:70000:r", tool.to_str().unwrap()],
-        );
+        run(command("setcap", ["cap_net_raw+ep"]).arg(&tool));
+        run(command("setfacl", ["-m", "u:1234:rw,g:70000:r"]).arg(&tool));
         let kept = by_kernel(&tool);
         assert_eq!(kept.len(), 2);
         drop(mounted);
@@ -182,7 +181,7 @@ fn we_read_what_the_kernel_wrote_and_go_on_with_it() {
             wanted.insert(b"user.ours".to_vec(), vec![i as u8; 100]);
             wanted.remove(&b"user.large"[..]);
             assert_eq!(
-                by_kernel(&mounted.file(&format!("f{i}"))),
+                by_kernel(&mounted.join(format!("f{i}"))),
                 wanted,
                 "{options}, file {i}"
             );
@@ -192,27 +191,24 @@ fn we_read_what_the_kernel_wrote_and_go_on_with_it() {
 
 #[test]
 fn inherited_acls_are_those_of_the_kernel() {
-    if !can_mount() {
-        eprintln!("inherited_acls_are_those_of_the_kernel: skipped, needs root");
+    let name = "inherited_acls_are_those_of_the_kernel";
+    if !can_mount(name) || !can_run(name, &[Need::Program("setfacl")]) {
         return;
     }
     let image = Image::make("-t ext4");
     let mounted = image.mount();
-    let dir = mounted.file("d");
+    let dir = mounted.join("d");
     std::fs::create_dir(&dir).expect("a directory");
-    run(
-        "setfacl",
-        &["-d", "-m", "u:77:rwx,g:78:r,o:-", dir.to_str().unwrap()],
-    );
-    let file = mounted.file("d/kernel-file");
-    let sub = mounted.file("d/kernel-dir");
+    run(command("setfacl", ["-d", "-m", "u:77:rwx,g:78:r,o:-"]).arg(&dir));
+    let file = mounted.join("d/kernel-file");
+    let sub = mounted.join("d/kernel-dir");
     std::fs::write(&file, b"").expect("a file");
     std::fs::create_dir(&sub).expect("a directory");
     drop(mounted);
     let volume = image.open();
     let parent = find(&volume, "d");
-    crate::image::create_in(&volume, parent, "our-file", FileType::Regular, 0o666, 0o022);
-    crate::image::create_in(
+    create_in(&volume, parent, "our-file", FileType::Regular, 0o666, 0o022);
+    create_in(
         &volume,
         parent,
         "our-dir",
@@ -224,8 +220,8 @@ fn inherited_acls_are_those_of_the_kernel() {
     image.assert_consistent();
     let mounted = image.mount();
     for kind in ["file", "dir"] {
-        let theirs = mounted.file(&format!("d/kernel-{kind}"));
-        let ours = mounted.file(&format!("d/our-{kind}"));
+        let theirs = mounted.join(format!("d/kernel-{kind}"));
+        let ours = mounted.join(format!("d/our-{kind}"));
         assert_eq!(by_kernel(&ours), by_kernel(&theirs));
         assert_eq!(
             ours.metadata().expect("metadata").permissions(),
@@ -236,14 +232,13 @@ fn inherited_acls_are_those_of_the_kernel() {
 
 #[test]
 fn values_in_inodes_are_read() {
-    if !can_mount() {
-        eprintln!("values_in_inodes_are_read: skipped, needs root");
+    if !can_mount("values_in_inodes_are_read") {
         return;
     }
     let image = Image::make("-t ext4 -b 1024 -O ea_inode");
     let value: Vec<u8> = (0..60_000u32).map(|i| (i / 7) as u8).collect();
     let mounted = image.mount();
-    let path = mounted.file("f");
+    let path = mounted.join("f");
     std::fs::write(&path, b"").expect("a file");
     setxattr(&path, "user.huge", &value, XattrFlags::CREATE).expect("set");
     setxattr(&path, "user.small", b"1", XattrFlags::CREATE).expect("set");

@@ -1,7 +1,8 @@
 //! Random changes against a model in memory.
 
-use crate::image::{Image, create, run};
+use crate::image::{Image, NEEDS, create};
 use lwext4::{Error, FileType, Ino, SetXattrMode, Volume};
+use machine::requirements::can_run;
 use std::collections::{BTreeMap, BTreeSet};
 
 struct Random(u64);
@@ -157,17 +158,23 @@ fn random_changes(options: &str, inode_size: usize, block: usize) {
     assert_eq!(volume.statfs().free_blocks, free);
     volume.close().expect("closed");
     image.assert_consistent();
-    run("rm", &[image.path().to_str().unwrap()]);
+    std::fs::remove_file(image.path()).expect("removed");
 }
 
 #[test]
 fn random_changes_without_room_inside() {
+    if !can_run("random_changes_without_room_inside", &NEEDS) {
+        return;
+    }
     random_changes("-t ext4", 128, 1024);
     random_changes("-t ext2", 128, 4096);
 }
 
 #[test]
 fn random_changes_with_the_usual_inode() {
+    if !can_run("random_changes_with_the_usual_inode", &NEEDS) {
+        return;
+    }
     random_changes("-t ext4", 256, 1024);
     random_changes("-t ext4", 256, 4096);
     random_changes("-t ext4 -O metadata_csum_seed", 256, 2048);
@@ -175,6 +182,9 @@ fn random_changes_with_the_usual_inode() {
 
 #[test]
 fn random_changes_with_large_inodes() {
+    if !can_run("random_changes_with_large_inodes", &NEEDS) {
+        return;
+    }
     random_changes("-t ext4", 512, 1024);
     random_changes("-t ext4 -O ^metadata_csum", 512, 4096);
     random_changes("-t ext4", 1024, 1024);

@@ -154,8 +154,11 @@ impl<'a> Key<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use machine::command::tool;
+    use machine::e2fsprogs::DEBUGFS;
+    use machine::requirements::can_run;
     use std::fmt::Write;
-    use std::process::Command;
+    use std::path::Path;
 
     #[test]
     fn names_that_differ_in_case_or_form_are_equal() {
@@ -185,8 +188,8 @@ mod tests {
     /// debugfs has the tables of the kernel: its hashes of one code point after the other.
     #[test]
     fn folding_agrees_with_debugfs_about_every_code_point() {
-        if Command::new("debugfs").arg("-V").output().is_err() {
-            eprintln!("skipped: folding_agrees_with_debugfs_about_every_code_point: needs debugfs");
+        let name = "folding_agrees_with_debugfs_about_every_code_point";
+        if !can_run(name, &[DEBUGFS]) {
             return;
         }
         let mut script = String::new();
@@ -202,9 +205,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("script");
         std::fs::write(&path, script).expect("a script");
-        let out = Command::new("debugfs").arg("-f").arg(&path).output();
-        let text = out.expect("debugfs").stdout;
-        let text = String::from_utf8_lossy(&text);
+        let text = tool("debugfs", [Path::new("-f"), &path]);
         let hashes: Vec<u32> = text
             .lines()
             .filter_map(|line| line.rsplit_once(" is 0x")?.1.split_once(' '))

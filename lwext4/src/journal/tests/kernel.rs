@@ -1,11 +1,15 @@
 //! Journals that the kernel and debugfs left behind, recovered by us and by them.
 
-use super::oracle::{self, Mounted};
+use super::oracle;
 use super::power::Random;
 use crate::journal::overlay::RecoveredDevice;
 use crate::journal::recovery::recover;
 use crate::ondisk::jbd2::{Checksums, MAGIC};
 use crate::ondisk::superblock;
+use machine::command::tool;
+use machine::e2fsprogs::assert_clean;
+use machine::kernel::Mounted;
+use machine::requirements::can_run;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -72,11 +76,11 @@ const VARIANTS: &[Variant] = &[
 /// Makes, changes and removes files at random, with a commit now and then; the last ones are lost.
 /// Returns a file that is open: with `orphan`, it has no name any more.
 fn work(at: &Mounted, random: &mut Random, orphan: bool) -> fs::File {
-    let root = &at.at;
+    let root = at.path();
     let path = root.join("open");
     let mut open = fs::File::create(&path).unwrap();
     open.write_all(&[1; 10_000]).unwrap();
-    at.sync();
+    oracle::sync(at);
     if orphan {
         fs::remove_file(path).unwrap();
     }
@@ -107,7 +111,7 @@ fn work(at: &Mounted, random: &mut Random, orphan: bool) -> fs::File {
             }
         }
         if step % 25 == 20 && step < 280 {
-            at.sync();
+            oracle::sync(at);
         }
     }
     open
@@ -115,10 +119,10 @@ fn work(at: &Mounted, random: &mut Random, orphan: bool) -> fs::File {
 
 /// An image that the kernel left in the middle of its work.
 fn left_behind(dir: &Path, variant: &Variant, seed: u64) -> std::path::PathBuf {
-    let image = oracle::make(dir, "64M", variant.mke2fs);
-    let mounted = Mounted::new(&image, variant.mount);
+    let image = oracle::make(dir, 64, variant.mke2fs);
+    let mounted = Mounted::new(&image, variant.mount).unwrap();
     let open = work(&mounted, &mut Random(seed | 1), seed.is_multiple_of(2));
-    mounted.shut_down(open);
+    oracle::shut_down(mounted, open);
     image
 }
 
@@ -139,8 +143,7 @@ fn differences(a: &[u8], b: &[u8]) -> Vec<usize> {
 
 #[test]
 fn journals_of_the_kernel_are_recovered_as_the_kernel_and_e2fsck_do() {
-    if !oracle::can_mount() {
-        eprintln!("skipped: needs root, loop devices and python3");
+    if !oracle::can_mount("journals_of_the_kernel_are_recovered_as_the_kernel_and_e2fsck_do") {
         return;
     }
     let rounds = std::env::var("LWEXT4_KERNEL_JOURNALS").map_or(1, |n| n.parse().unwrap());
@@ -168,7 +171,7 @@ fn journals_of_the_kernel_are_recovered_as_the_kernel_and_e2fsck_do() {
             // Orphans are left: -p deletes them, and finds nothing else.
             let checked = oracle::copy(&image, "checked");
             oracle::run(&[0, 1], "e2fsck", &["-p", checked.to_str().unwrap()]);
-            oracle::assert_consistent(&checked);
+            assert_clean(&checked);
 
             let (place, _) = place_of_journal(&image);
             let ours = without_superblocks(&image, place);
@@ -186,8 +189,8 @@ fn journals_of_the_kernel_are_recovered_as_the_kernel_and_e2fsck_do() {
             }
             assert_eq!(differences(&ours, &view), [], "{what}: the view differs");
 
-            let expected = Mounted::new(&kernels, variant.mount).listing();
-            let found = Mounted::new(&image, variant.mount).listing();
+            let expected = oracle::listing(&Mounted::new(&kernels, variant.mount).unwrap());
+            let found = oracle::listing(&Mounted::new(&image, variant.mount).unwrap());
             assert_eq!(found, expected, "{what}: differs from the kernel's");
         }
     }
@@ -205,13 +208,12 @@ fn place_of_journal(image: &Path) -> (u64, u64) {
 
 #[test]
 fn journals_that_debugfs_writes_are_recovered() {
-    if !oracle::has("debugfs") {
-        eprintln!("skipped: needs e2fsprogs");
+    if !can_run("journals_that_debugfs_writes_are_recovered", &oracle::NEEDS) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     for (version, wide) in [(2, "64bit"), (2, "^64bit"), (3, "64bit"), (3, "^64bit")] {
-        let image = oracle::make(dir.path(), "16M", &["-t", "ext4", "-b", "1024", "-O", wide]);
+        let image = oracle::make(dir.path(), 16, &["-t", "ext4", "-b", "1024", "-O", wide]);
         let data = image.with_file_name("data");
         let mut content = vec![0x42; 1024];
         content[..4].copy_from_slice(&MAGIC.to_be_bytes());
@@ -246,24 +248,23 @@ fn journals_that_debugfs_writes_are_recovered() {
 
 #[test]
 fn pending_fast_commits_are_refused_by_name() {
-    if !oracle::can_mount() {
-        eprintln!("skipped: needs root, loop devices and python3");
+    if !oracle::can_mount("pending_fast_commits_are_refused_by_name") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let options = ["-t", "ext4", "-O", "fast_commit", "-J", "size=8"];
     for fsyncs in [0, 1, 5] {
-        let image = oracle::make(dir.path(), "64M", &options);
-        let mounted = Mounted::new(&image, "commit=300");
-        fs::write(mounted.at.join("a"), "a").unwrap();
-        mounted.sync();
-        oracle::run(&[0], "sync", &["-f", mounted.at.to_str().unwrap()]);
+        let image = oracle::make(dir.path(), 64, &options);
+        let mounted = Mounted::new(&image, "commit=300").unwrap();
+        fs::write(mounted.join("a"), "a").unwrap();
+        oracle::sync(&mounted);
+        tool("sync", ["-f", mounted.path().to_str().unwrap()]);
         for n in 0..fsyncs {
-            let mut file = fs::File::create(mounted.at.join(format!("f{n}"))).unwrap();
+            let mut file = fs::File::create(mounted.join(format!("f{n}"))).unwrap();
             file.write_all(b"content").unwrap();
             file.sync_all().unwrap();
         }
-        mounted.shut_down(());
+        oracle::shut_down(mounted, ());
         let before = fs::read(&image).unwrap();
         let result = recover(&oracle::journal(&image));
         if fsyncs == 0 {

@@ -5,73 +5,49 @@ use crate::journal::file::{JournalFile, Run};
 use crate::ondisk::features::Incompat;
 use crate::ondisk::superblock::{self, Superblock};
 use crate::types::BlockNo;
+use machine::command::{command, output, said, shell, tool};
+use machine::e2fsprogs::{DEBUGFS, E2FSCK, MKE2FS, mke2fs};
+use machine::kernel::Mounted;
+use machine::requirements::{Need, can_run};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::Arc;
 
 /// Runs a program; its exit status must be one of `good`.
 pub(crate) fn run(good: &[i32], program: &str, args: &[&str]) -> String {
-    let output = output(program, args);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let out = output(command(program, args).env("LC_ALL", "C"));
     assert!(
-        output
-            .status
-            .code()
-            .is_some_and(|code| good.contains(&code)),
-        "{program} {args:?}: {}\n{text}{errors}",
-        output.status
+        out.status.code().is_some_and(|code| good.contains(&code)),
+        "{program} {args:?}: {}\n{}",
+        out.status,
+        said(&out)
     );
-    text
+    String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
-fn output(program: &str, args: &[&str]) -> Output {
-    Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|e| panic!("{program}: {e}"))
+/// Who makes the images, judges them and shows their journals.
+pub(crate) const NEEDS: [Need; 3] = [MKE2FS, E2FSCK, DEBUGFS];
+
+/// Whether `test` can also mount images, and shut file systems down; says so if not.
+pub(crate) fn can_mount(test: &str) -> bool {
+    let python = Need::Program("python3");
+    can_run(test, &NEEDS) && can_run(test, &[Need::Loop, python])
 }
 
-/// Whether a program is installed.
-pub(crate) fn has(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok()
-}
-
-/// Whether this host lets us mount loop devices and shut a file system down.
-pub(crate) fn can_mount() -> bool {
-    let root = Command::new("id").arg("-u").output();
-    root.is_ok_and(|o| o.stdout == b"0\n")
-        && Path::new("/dev/loop-control").exists()
-        && has("python3")
-}
-
-/// A new image of `size` bytes (as truncate(1) writes it), made by mke2fs with `options`.
-pub(crate) fn make(dir: &Path, size: &str, options: &[&str]) -> PathBuf {
+/// A new image of `mib` MiB, made by mke2fs with `options`.
+pub(crate) fn make(dir: &Path, mib: u64, options: &[&str]) -> PathBuf {
     let path = dir.join("image");
     let _ = std::fs::remove_file(&path);
-    let name = path.to_str().unwrap();
-    run(&[0], "truncate", &["-s", size, name]);
-    let mut args = vec!["-q", "-F", "-E", "lazy_itable_init=0"];
-    args.extend(options);
-    args.push(name);
-    run(&[0], "mke2fs", &args);
+    let fixed = ["-E", "lazy_itable_init=0"];
+    mke2fs(&path, mib << 20, fixed.iter().chain(options));
     path
 }
 
 /// A copy of an image beside it.
 pub(crate) fn copy(image: &Path, name: &str) -> PathBuf {
     let to = image.with_file_name(name);
-    run(
-        &[0],
-        "cp",
-        &[
-            "--sparse=always",
-            image.to_str().unwrap(),
-            to.to_str().unwrap(),
-        ],
-    );
+    let paths = [Path::new("--sparse=always"), image, &to];
+    tool("cp", paths);
     to
 }
 
@@ -123,11 +99,7 @@ fn runs(image: &Path) -> Vec<Run> {
 
 /// What debugfs answers. Before recovery bitmaps and their checksums may disagree: -c skips them.
 pub(crate) fn debugfs(image: &Path, request: &str) -> String {
-    run(
-        &[0],
-        "debugfs",
-        &["-c", "-R", request, image.to_str().unwrap()],
-    )
+    tool("debugfs", ["-c", "-R", request, image.to_str().unwrap()])
 }
 
 /// What debugfs answers when it may write.
@@ -135,11 +107,7 @@ pub(crate) fn debugfs_write(image: &Path, commands: &str) -> String {
     let script = image.with_file_name("commands");
     std::fs::write(&script, commands).unwrap();
     let script = script.to_str().unwrap();
-    run(
-        &[0],
-        "debugfs",
-        &["-w", "-f", script, image.to_str().unwrap()],
-    )
+    tool("debugfs", ["-w", "-f", script, image.to_str().unwrap()])
 }
 
 /// Sets or clears `needs_recovery` in an image's superblock, as whoever recovers it must.
@@ -162,70 +130,25 @@ pub(crate) fn write_superblock(device: &dyn BlockDevice, sb: &mut Superblock) {
     device.flush().unwrap();
 }
 
-/// `e2fsck -fn`: nothing is wrong.
-pub(crate) fn assert_consistent(image: &Path) {
-    run(&[0], "e2fsck", &["-fn", image.to_str().unwrap()]);
+/// Cuts a mounted file system off: what is not on disk by now never gets there. What is `open` is
+/// closed after that.
+pub(crate) fn shut_down<T>(mounted: Mounted, open: T) {
+    const SCRIPT: &str = "import fcntl, os, struct, sys\n\
+        fd = os.open(sys.argv[1], os.O_RDONLY)\n\
+        fcntl.ioctl(fd, 0x8004587D, struct.pack('I', 2))\n";
+    let at = mounted.path().to_str().unwrap();
+    tool("python3", ["-c", SCRIPT, at]);
+    drop(open);
 }
 
-/// A loop mount; unmounted when dropped.
-pub(crate) struct Mounted {
-    pub(crate) at: PathBuf,
+/// Commits the running transaction of a mounted file system.
+pub(crate) fn sync(mounted: &Mounted) {
+    File::open(mounted.path()).unwrap().sync_all().unwrap();
 }
 
-impl Mounted {
-    pub(crate) fn new(image: &Path, options: &str) -> Mounted {
-        let at = image.with_file_name("mounted");
-        std::fs::create_dir_all(&at).unwrap();
-        let options = if options.is_empty() {
-            "loop".to_owned()
-        } else {
-            format!("loop,{options}")
-        };
-        let names = [image.to_str().unwrap(), at.to_str().unwrap()];
-        run(
-            &[0],
-            "mount",
-            &["-t", "ext4", "-o", &options, names[0], names[1]],
-        );
-        Mounted { at }
-    }
-
-    /// Cuts the file system off: what is not on disk by now never gets there. What is
-    /// `open` is closed after that.
-    pub(crate) fn shut_down<T>(self, open: T) {
-        const SCRIPT: &str = "import fcntl, os, struct, sys\n\
-            fd = os.open(sys.argv[1], os.O_RDONLY)\n\
-            fcntl.ioctl(fd, 0x8004587D, struct.pack('I', 2))\n";
-        run(&[0], "python3", &["-c", SCRIPT, self.at.to_str().unwrap()]);
-        drop(open);
-    }
-
-    /// Commits the running transaction.
-    pub(crate) fn sync(&self) {
-        File::open(&self.at).unwrap().sync_all().unwrap();
-    }
-
-    /// Every file with its attributes and content, in words.
-    pub(crate) fn listing(&self) -> String {
-        let at = self.at.to_str().unwrap();
-        let script = "cd \"$1\" && find . -printf '%P %y %m %U:%G %n %s %T@ %l\\n' | sort \
-            && find . -type f -print0 | sort -z | xargs -0r sha256sum";
-        run(&[0], "sh", &["-c", script, "sh", at])
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // Another test's child process may hold our files for a moment, between fork and exec.
-        for _ in 0..100 {
-            if output("umount", &[self.at.to_str().unwrap()])
-                .status
-                .success()
-            {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        eprintln!("{} stays mounted", self.at.display());
-    }
+/// Every file with its attributes and content, in words.
+pub(crate) fn listing(mounted: &Mounted) -> String {
+    let script = "cd \"$1\" && find . -printf '%P %y %m %U:%G %n %s %T@ %l\\n' | sort \
+        && find . -type f -print0 | sort -z | xargs -0r sha256sum";
+    shell(script, [mounted.path()])
 }

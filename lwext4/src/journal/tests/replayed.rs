@@ -1,11 +1,15 @@
 //! Logs that we write, replayed by e2fsck and by the kernel.
 
-use super::oracle::{self, Mounted};
+use super::oracle;
 use crate::journal::file::JournalFile;
 use crate::journal::log::Log;
 use crate::ondisk::jbd2::{JournalCompat, JournalIncompat, MAGIC};
 use crate::ondisk::superblock;
 use crate::types::BlockNo;
+use machine::command::tool;
+use machine::e2fsprogs::assert_clean;
+use machine::kernel::Mounted;
+use machine::requirements::{Need, can_do, can_run};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -114,13 +118,14 @@ fn summary(content: &[u8], size: usize) -> Vec<(u8, bool)> {
 
 #[test]
 fn our_logs_are_replayed_by_e2fsck_and_by_the_kernel() {
-    if !oracle::has("mke2fs") {
-        eprintln!("skipped: needs e2fsprogs");
+    let name = "our_logs_are_replayed_by_e2fsck_and_by_the_kernel";
+    if !can_run(name, &oracle::NEEDS) || !can_run(name, &[Need::Program("e2label")]) {
         return;
     }
+    let kernel = can_do(name, "what the kernel replays", &[Need::Loop]);
     let dir = tempfile::tempdir().unwrap();
     for (i, (options, compat, incompat)) in VARIANTS.iter().enumerate() {
-        let image = oracle::make(dir.path(), "64M", options);
+        let image = oracle::make(dir.path(), 64, options);
         let journal = oracle::journal(&image);
         let size = journal.block_size() as usize;
         let data = dir.path().join("data");
@@ -139,8 +144,8 @@ fn our_logs_are_replayed_by_e2fsck_and_by_the_kernel() {
         let two = vec![(0x77, false); 10];
         let kernels = oracle::copy(&image, "kernel");
         oracle::run(&[0, 1], "e2fsck", &["-p", image.to_str().unwrap()]);
-        oracle::assert_consistent(&image);
-        let label = oracle::run(&[0], "e2label", &[image.to_str().unwrap()]);
+        assert_clean(&image);
+        let label = tool("e2label", [&image]);
         assert_eq!(label.trim(), "replayed", "variant {i}");
         for (name, expected) in [("one", &one), ("two", &two)] {
             let out = dir.path().join("out");
@@ -148,44 +153,43 @@ fn our_logs_are_replayed_by_e2fsck_and_by_the_kernel() {
             let found = summary(&std::fs::read(&out).unwrap(), size);
             assert_eq!(found, *expected, "variant {i}, {name}");
         }
-        if oracle::can_mount() {
-            let mounted = Mounted::new(&kernels, "");
+        if kernel {
+            let mounted = Mounted::new(&kernels, "").unwrap();
             for (name, expected) in [("one", &one), ("two", &two)] {
-                let found = summary(&std::fs::read(mounted.at.join(name)).unwrap(), size);
+                let found = summary(&std::fs::read(mounted.join(name)).unwrap(), size);
                 assert_eq!(found, *expected, "variant {i}, {name}, kernel");
             }
             drop(mounted);
-            oracle::assert_consistent(&kernels);
+            assert_clean(&kernels);
         }
     }
 }
 
 #[test]
 fn an_image_goes_back_and_forth_between_us_and_the_kernel() {
-    if !oracle::can_mount() {
-        eprintln!("skipped: needs root, loop devices and python3");
+    if !oracle::can_mount("an_image_goes_back_and_forth_between_us_and_the_kernel") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let image = oracle::make(
         dir.path(),
-        "64M",
+        64,
         &["-t", "ext4", "-b", "1024", "-J", "size=1"],
     );
     let mut last = None;
     for round in 0..6u8 {
-        let mounted = Mounted::new(&image, "");
+        let mounted = Mounted::new(&image, "").unwrap();
         for n in 0..50 {
-            std::fs::write(mounted.at.join(format!("f{n}")), vec![round; 3000]).unwrap();
+            std::fs::write(mounted.join(format!("f{n}")), vec![round; 3000]).unwrap();
         }
-        mounted.sync();
-        mounted.shut_down(());
+        oracle::sync(&mounted);
+        oracle::shut_down(mounted, ());
         let journal = oracle::journal(&image);
         let recovery = crate::journal::recovery::recover(&journal).unwrap();
         assert!(recovery.transactions() > 0);
         recovery.write_home().unwrap();
         oracle::set_needs_recovery(&image, false);
-        oracle::assert_consistent(&image);
+        assert_clean(&image);
         let log = Log::open(journal.clone()).unwrap();
         // Numbers only ever grow, whoever uses them.
         assert!(last.is_none_or(|last| log.next_tid().is_after(last)));
@@ -199,10 +203,10 @@ fn an_image_goes_back_and_forth_between_us_and_the_kernel() {
         last = Some(log.next_tid());
         drop(log);
         // The kernel replays ours and goes on.
-        let mounted = Mounted::new(&image, "");
-        let content = std::fs::read(mounted.at.join("f7")).unwrap();
+        let mounted = Mounted::new(&image, "").unwrap();
+        let content = std::fs::read(mounted.join("f7")).unwrap();
         assert!(content.iter().all(|&b| b == 0xAA));
         drop(mounted);
-        oracle::assert_consistent(&image);
+        assert_clean(&image);
     }
 }

@@ -20,6 +20,9 @@ fn fill_alternate(bench: &mut Bench, from: u32, count: u32) {
 
 #[test]
 fn appending_makes_the_last_extent_longer() {
+    if !can_run("appending_makes_the_last_extent_longer", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_extents(4096);
     for i in 0..20 {
         bench
@@ -37,6 +40,9 @@ fn appending_makes_the_last_extent_longer() {
 
 #[test]
 fn a_hole_filled_between_two_extents_joins_them() {
+    if !can_run("a_hole_filled_between_two_extents_joins_them", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_extents(4096);
     bench.fill(0, 100, None, false).unwrap();
     let start = bench.model[&0].0;
@@ -53,6 +59,9 @@ fn a_hole_filled_between_two_extents_joins_them() {
 
 #[test]
 fn an_extent_ends_at_its_longest() {
+    if !can_run("an_extent_ends_at_its_longest", &NEEDS) {
+        return;
+    }
     let bench = Bench::with_extents(90_000);
     // Groups of 1 KiB blocks hold 8,192: 32,768 in a row need flexible groups and luck. Map blocks
     // that belong to nobody instead, and take them out again.
@@ -74,6 +83,9 @@ fn an_extent_ends_at_its_longest() {
 
 #[test]
 fn a_long_written_extent_becomes_unwritten_in_two() {
+    if !can_run("a_long_written_extent_becomes_unwritten_in_two", &NEEDS) {
+        return;
+    }
     let bench = Bench::with_extents(40_000);
     bench.change(|h, data| {
         map::insert(h, data, FileBlock(0), BlockNo(2_000), 32_768, false).unwrap();
@@ -95,6 +107,12 @@ fn a_long_written_extent_becomes_unwritten_in_two() {
 
 #[test]
 fn writing_through_an_unwritten_extent_keeps_two_extents() {
+    if !can_run(
+        "writing_through_an_unwritten_extent_keeps_two_extents",
+        &NEEDS,
+    ) {
+        return;
+    }
     let mut bench = Bench::with_extents(4096);
     bench.fill(0, 100, None, true).unwrap();
     for i in 0..9 {
@@ -111,6 +129,9 @@ fn writing_through_an_unwritten_extent_keeps_two_extents() {
 
 #[test]
 fn the_fifth_extent_grows_the_root_and_four_fit_again() {
+    if !can_run("the_fifth_extent_grows_the_root_and_four_fit_again", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_extents(4096);
     fill_alternate(&mut bench, 0, 4);
     assert_eq!(bench.depth(), 0);
@@ -125,6 +146,9 @@ fn the_fifth_extent_grows_the_root_and_four_fit_again() {
 
 #[test]
 fn sequential_extents_fill_their_leaves() {
+    if !can_run("sequential_extents_fill_their_leaves", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_extents(8192);
     // 84 a leaf, 4 leaves under the root.
     fill_alternate(&mut bench, 0, 336);
@@ -143,6 +167,9 @@ fn sequential_extents_fill_their_leaves() {
 
 #[test]
 fn what_is_left_of_several_leaves_fits_the_root_again() {
+    if !can_run("what_is_left_of_several_leaves_fits_the_root_again", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_extents(8192);
     // Two leaves of 84.
     fill_alternate(&mut bench, 0, 168);
@@ -157,6 +184,9 @@ fn what_is_left_of_several_leaves_fits_the_root_again() {
 
 #[test]
 fn a_tree_grows_to_three_levels_and_shrinks_again() {
+    if !can_run("a_tree_grows_to_three_levels_and_shrinks_again", &NEEDS) {
+        return;
+    }
     // The smallest journal: transactions are small too.
     let mut bench = Bench::new(65_536, &["-J", "size=1"]);
     let count = 4 * 83 * 84 + 100;
@@ -184,6 +214,9 @@ fn a_tree_grows_to_three_levels_and_shrinks_again() {
 
 #[test]
 fn backward_and_inside_out_writing_stays_in_order() {
+    if !can_run("backward_and_inside_out_writing_stays_in_order", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_extents(8192);
     for i in (0..500).rev() {
         bench.fill(2 * i, 1, None, false).unwrap();
@@ -199,6 +232,9 @@ fn backward_and_inside_out_writing_stays_in_order() {
 
 #[test]
 fn mapping_twice_is_refused() {
+    if !can_run("mapping_twice_is_refused", &NEEDS) {
+        return;
+    }
     for mut bench in [Bench::with_extents(4096), Bench::with_indirect(4096)] {
         bench.fill(10, 10, None, false).unwrap();
         for (at, len) in [(10, 1), (5, 6), (19, 5), (0, 100)] {
@@ -214,6 +250,9 @@ fn mapping_twice_is_refused() {
 
 #[test]
 fn the_largest_file_block_can_be_mapped_and_no_other() {
+    if !can_run("the_largest_file_block_can_be_mapped_and_no_other", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_extents(4096);
     bench.change(|h, data| {
         let beyond = map::insert(h, data, FileBlock(u32::MAX), BlockNo(3000), 1, false);
@@ -232,6 +271,9 @@ fn the_largest_file_block_can_be_mapped_and_no_other() {
 
 #[test]
 fn a_full_image_changes_nothing() {
+    if !can_run("a_full_image_changes_nothing", &NEEDS) {
+        return;
+    }
     for mut bench in [Bench::with_extents(2048), Bench::with_indirect(2048)] {
         // Blocks far from each other in the file, until a node does not fit any more.
         let mut at = 0;
@@ -249,6 +291,9 @@ fn a_full_image_changes_nothing() {
 
 #[test]
 fn written_data_gets_its_extent_even_on_a_full_image() {
+    if !can_run("written_data_gets_its_extent_even_on_a_full_image", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_extents(2048);
     bench.fill(0, 100, None, true).unwrap();
     bench.fill(1000, 1, None, false).unwrap();
@@ -273,6 +318,9 @@ fn written_data_gets_its_extent_even_on_a_full_image() {
 
 #[test]
 fn removing_many_arrays_takes_several_handles() {
+    if !can_run("removing_many_arrays_takes_several_handles", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::new(32_768, &["-O", "^extent,^64bit,^flex_bg", "-J", "size=1"]);
     for i in 0..400 {
         let goal = 2000 + u64::from(i % 4) * 8192;
@@ -286,6 +334,9 @@ fn removing_many_arrays_takes_several_handles() {
 
 #[test]
 fn indirect_runs_are_as_long_as_their_array() {
+    if !can_run("indirect_runs_are_as_long_as_their_array", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_indirect(8192);
     bench.fill(0, 12 + 256 + 300, None, false).unwrap();
     let data = bench.inode.data.read();
@@ -301,6 +352,9 @@ fn indirect_runs_are_as_long_as_their_array() {
 
 #[test]
 fn indirect_maps_know_no_unwritten_blocks() {
+    if !can_run("indirect_maps_know_no_unwritten_blocks", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_indirect(4096);
     bench.fill(0, 1, None, false).unwrap();
     assert!(matches!(

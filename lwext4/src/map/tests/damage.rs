@@ -41,6 +41,9 @@ fn assert_corrupt(bench: &Bench, at: u32, what: &str) {
 
 #[test]
 fn a_root_without_magic() {
+    if !can_run("a_root_without_magic", &NEEDS) {
+        return;
+    }
     let (bench, _) = two_leaves();
     bench.change(|_, data| data.block_mut()[0] = 0);
     assert_corrupt(&bench, 0, "extent node has no magic number");
@@ -48,6 +51,9 @@ fn a_root_without_magic() {
 
 #[test]
 fn a_root_that_is_too_deep() {
+    if !can_run("a_root_that_is_too_deep", &NEEDS) {
+        return;
+    }
     let (bench, _) = two_leaves();
     bench.change(|_, data| extent::set_depth(data.block_mut(), 6));
     assert_corrupt(&bench, 0, "extent tree is too deep");
@@ -61,6 +67,9 @@ fn a_root_that_is_too_deep() {
 
 #[test]
 fn a_child_outside_the_image() {
+    if !can_run("a_child_outside_the_image", &NEEDS) {
+        return;
+    }
     let (bench, _) = two_leaves();
     bench.change(|_, data| u32::MAX.put(data.block_mut(), HEADER_LEN + 4));
     assert_corrupt(&bench, 0, "block number out of range");
@@ -68,6 +77,9 @@ fn a_child_outside_the_image() {
 
 #[test]
 fn a_leaf_under_two_parents() {
+    if !can_run("a_leaf_under_two_parents", &NEEDS) {
+        return;
+    }
     let (bench, leaves) = two_leaves();
     bench.change(|_, data| {
         let key = Node::new(data.block()).index(1).at;
@@ -86,6 +98,9 @@ fn a_leaf_under_two_parents() {
 
 #[test]
 fn a_leaf_that_goes_on_into_the_next() {
+    if !can_run("a_leaf_that_goes_on_into_the_next", &NEEDS) {
+        return;
+    }
     let (bench, _) = two_leaves();
     bench.change(|_, data| {
         let mut index = Node::new(data.block()).index(1);
@@ -101,6 +116,9 @@ fn a_leaf_that_goes_on_into_the_next() {
 
 #[test]
 fn an_extent_outside_the_image() {
+    if !can_run("an_extent_outside_the_image", &NEEDS) {
+        return;
+    }
     let (bench, leaves) = two_leaves();
     bench.change(|h, data| {
         let kind = BlockKind::ExtentNode(data.owner(h.fs()));
@@ -112,6 +130,9 @@ fn an_extent_outside_the_image() {
 
 #[test]
 fn a_leaf_with_a_wrong_checksum() {
+    if !can_run("a_leaf_with_a_wrong_checksum", &NEEDS) {
+        return;
+    }
     let (bench, leaves) = two_leaves();
     bench.commit();
     // The cache still has the good block.
@@ -124,6 +145,9 @@ fn a_leaf_with_a_wrong_checksum() {
 
 #[test]
 fn an_empty_leaf_is_passed_over_and_freed() {
+    if !can_run("an_empty_leaf_is_passed_over_and_freed", &NEEDS) {
+        return;
+    }
     let (mut bench, leaves) = two_leaves();
     bench.change(|h, data| {
         let kind = BlockKind::ExtentNode(Owner::new(&h.fs().geo, FILE, data.generation()));
@@ -145,6 +169,9 @@ fn an_empty_leaf_is_passed_over_and_freed() {
 
 #[test]
 fn arrays_that_lead_to_themselves_end() {
+    if !can_run("arrays_that_lead_to_themselves_end", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_indirect(4096);
     bench.fill(70_000, 1, None, false).unwrap();
     // Every number of the triple indirect array is the array itself.
@@ -167,6 +194,9 @@ fn arrays_that_lead_to_themselves_end() {
 
 #[test]
 fn a_number_outside_the_image() {
+    if !can_run("a_number_outside_the_image", &NEEDS) {
+        return;
+    }
     let mut bench = Bench::with_indirect(4096);
     bench.fill(0, 12, None, false).unwrap();
     bench.change(|_, data| 5_000_000u32.put(data.block_mut(), 4));
@@ -231,26 +261,40 @@ fn noise() -> impl Strategy<Value = Vec<(bool, usize, u8)>> {
     prop::collection::vec((any::<bool>(), place, value), 1..12)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+fn often() -> ProptestConfig {
+    ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
-    #[test]
-    fn noise_in_a_tree_is_survived(noise in noise()) {
+#[test]
+fn noise_in_a_tree_is_survived() {
+    if !can_run("noise_in_a_tree_is_survived", &NEEDS) {
+        return;
+    }
+    proptest!(often(), |(noise in noise())| {
         let mut bench = Bench::new(4096, &["-O", "^has_journal,^metadata_csum"]);
         for i in 0..200 {
             bench.fill(2 * i, 1, None, i % 3 == 0).unwrap();
         }
         scramble(&bench, &noise);
         use_all(&bench);
-    }
+    });
+}
 
-    #[test]
-    fn noise_in_arrays_is_survived(noise in noise()) {
+#[test]
+fn noise_in_arrays_is_survived() {
+    if !can_run("noise_in_arrays_is_survived", &NEEDS) {
+        return;
+    }
+    proptest!(often(), |(noise in noise())| {
         let mut bench = Bench::with_indirect(4096);
         for at in [0, 12, 13, 100, 300, 5000, 70_000] {
             bench.fill(at, 1, None, false).unwrap();
         }
         scramble(&bench, &noise);
         use_all(&bench);
-    }
+    });
 }

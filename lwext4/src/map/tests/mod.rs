@@ -14,9 +14,14 @@ use crate::ondisk::extent::Node;
 use crate::options::{Durability, OpenOptions};
 use crate::types::{BlockNo, FileBlock, Ino};
 use crate::volume::Volume;
+use machine::command::{command, run};
+use machine::e2fsprogs::{E2FSCK, MKE2FS, assert_clean};
+use machine::requirements::{Need, can_run};
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::sync::Arc;
+
+/// Who makes the images and judges them.
+const NEEDS: [Need; 2] = [MKE2FS, E2FSCK];
 
 /// The file that tests work on: the first that mke2fs copies into the image.
 const FILE: Ino = Ino(12);
@@ -39,15 +44,10 @@ impl Bench {
         let (image, tree) = (dir.path().join("image"), dir.path().join("tree"));
         std::fs::create_dir(&tree).unwrap();
         std::fs::write(tree.join("file"), "").unwrap();
-        let made = Command::new("mke2fs")
-            .args(["-q", "-F", "-b", "1024", "-t", "ext4", "-N", "32", "-d"])
-            .arg(&tree)
-            .args(options)
-            .arg(&image)
-            .arg(blocks.to_string())
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", text(&made.stderr));
+        let fixed = ["-q", "-F", "-b", "1024", "-t", "ext4", "-N", "32", "-d"];
+        let mut mke2fs = command("mke2fs", fixed);
+        mke2fs.arg(&tree).args(options).arg(&image);
+        run(mke2fs.arg(blocks.to_string()));
         let device = Arc::new(MemDevice::from_bytes(&std::fs::read(&image).unwrap()));
         let options = OpenOptions {
             durability: Durability::Process,
@@ -208,16 +208,6 @@ impl Bench {
         self.volume.close().unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         self.device.write_to(file.as_file()).unwrap();
-        let checked = Command::new("e2fsck")
-            .arg("-fn")
-            .arg(file.path())
-            .output()
-            .unwrap();
-        let said = text(&checked.stdout) + &text(&checked.stderr);
-        assert!(checked.status.success(), "{said}");
+        assert_clean(file.path());
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -94,7 +94,7 @@ fn apply(bench: &mut Bench, op: &Op, extents: bool) -> Result<()> {
     }
 }
 
-fn run(mut bench: Bench, ops: &[Op], extents: bool) {
+fn run_all(mut bench: Bench, ops: &[Op], extents: bool) {
     for op in ops {
         match apply(&mut bench, op, extents) {
             Ok(()) | Err(Error::NoSpace) => bench.check(),
@@ -123,26 +123,46 @@ fn runs(model: &Model) -> usize {
     count
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+/// Runs up to `most` operations on many an image that `bench` makes.
+fn run_random(most: usize, extents: bool, bench: impl Fn() -> Bench) {
+    let config = ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    proptest!(config, |(ops in prop::collection::vec(op(), 1..most))| {
+        run_all(bench(), &ops, extents);
+    });
+}
 
-    #[test]
-    fn extents_map_what_the_model_maps(ops in prop::collection::vec(op(), 1..60)) {
-        run(Bench::with_extents(16_384), &ops, true);
+#[test]
+fn extents_map_what_the_model_maps() {
+    if !can_run("extents_map_what_the_model_maps", &NEEDS) {
+        return;
     }
+    run_random(60, true, || Bench::with_extents(16_384));
+}
 
-    #[test]
-    fn extents_with_a_journal(ops in prop::collection::vec(op(), 1..40)) {
-        run(Bench::new(16_384, &["-J", "size=1"]), &ops, true);
+#[test]
+fn extents_with_a_journal() {
+    if !can_run("extents_with_a_journal", &NEEDS) {
+        return;
     }
+    run_random(40, true, || Bench::new(16_384, &["-J", "size=1"]));
+}
 
-    #[test]
-    fn indirect_maps_map_what_the_model_maps(ops in prop::collection::vec(op(), 1..60)) {
-        run(Bench::with_indirect(16_384), &ops, false);
+#[test]
+fn indirect_maps_map_what_the_model_maps() {
+    if !can_run("indirect_maps_map_what_the_model_maps", &NEEDS) {
+        return;
     }
+    run_random(60, false, || Bench::with_indirect(16_384));
+}
 
-    #[test]
-    fn a_nearly_full_image_loses_nothing(ops in prop::collection::vec(op(), 1..60)) {
-        run(Bench::with_extents(1_024), &ops, true);
+#[test]
+fn a_nearly_full_image_loses_nothing() {
+    if !can_run("a_nearly_full_image_loses_nothing", &NEEDS) {
+        return;
     }
+    run_random(60, true, || Bench::with_extents(1_024));
 }

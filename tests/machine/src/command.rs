@@ -35,6 +35,12 @@ pub fn command<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>
     command
 }
 
+/// Runs a tool, whose words are to be English, and which must succeed; gives its standard output.
+#[track_caller]
+pub fn tool<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> String {
+    run(command(program, args).env("LC_ALL", "C"))
+}
+
 /// Runs a piece of shell, with `set -eu`, in which `$1`, `$2`, … are `args`.
 #[track_caller]
 pub fn shell<S: AsRef<OsStr>>(script: &str, args: impl IntoIterator<Item = S>) -> String {
