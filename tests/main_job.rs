@@ -48,9 +48,10 @@ fn main_job(name: &str, maker: Maker, features: Features, block_size: u32, inode
     };
     image.fsck();
     let empty = image.unused();
+    let (tar, members) = tar_for(&spec);
     let load = Load {
-        tar: tar_for(&spec),
-        members: &[],
+        tar,
+        members,
         nasty: Nasty::of(&spec),
     };
     let live = fill(how, &image, &load);
@@ -63,13 +64,14 @@ fn main_job(name: &str, maker: Maker, features: Features, block_size: u32, inode
     job::empty(how, &image, empty);
 }
 
-/// The real root filesystem at full size and for the commonest image; else something quicker.
-fn tar_for(spec: &Spec) -> PathBuf {
+/// The real root filesystem at full size and for the commonest image; else something quicker. And what of it.
+fn tar_for(spec: &Spec) -> (PathBuf, &'static [&'static str]) {
     let commonest =
         spec.features == Features::Debian12 && spec.block_size == 4096 && spec.inode_size == 256;
-    tree::rootfs()
-        .filter(|_| full() || commonest)
-        .unwrap_or_else(|| tree::small_tar().to_owned())
+    match tree::rootfs().filter(|_| full() || commonest) {
+        Some(tar) => (tar, &[]),
+        None => (tree::small_tar().to_owned(), &["etc"]),
+    }
 }
 
 /// Fills an image; its files must be in one piece.

@@ -4,7 +4,7 @@ use lwext4::ondisk::mmp::{Mmp, SEQ_CLEAN, SEQ_FSCK, SIZE};
 use lwext4::*;
 use machine::command::tool;
 use machine::e2fsprogs::{E2FSCK, MKE2FS, assert_clean, mke2fs};
-use machine::requirements::{can_run, full, skip};
+use machine::requirements::can_run;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -184,9 +184,6 @@ fn an_image_that_nobody_has_any_more_opens_after_a_while() {
     let name = "an_image_that_nobody_has_any_more_opens_after_a_while";
     if !can_run(name, &[MKE2FS]) {
         return;
-    }
-    if !full() {
-        return skip(name, "takes 22 s, set LIVEROOT_TEST_FULL=1");
     }
     let image = Image::new(&["-O", "mmp"]);
     image.write(image.at(), 77, image.seed());
