@@ -1,7 +1,7 @@
 //! Files that fs-verity protects, with e2fsck as judge: their content stays, the rest may change.
 
 use lwext4::*;
-use machine::command::{command, output, tool};
+use machine::command::{command, output, said, tool};
 use machine::e2fsprogs::{DEBUGFS, E2FSCK, MKE2FS, assert_clean, mke2fs};
 use machine::kernel::Mounted;
 use machine::requirements::{Need, can_run, skip};
@@ -175,14 +175,14 @@ fn files_that_the_kernel_sealed_stay_whole() {
     let content: Vec<u8> = (0..3_000_000u32).map(|i| (i / 7) as u8).collect();
     let mounted = match Mounted::new(&image.path, "") {
         Ok(mounted) => mounted,
-        Err(why) => return skip(name, &format!("this kernel has no fs-verity: {why}")),
+        Err(why) => return skip(name, &format!("no fs-verity: {why}")),
     };
     let file = mounted.join("file");
     std::fs::write(&file, &content).unwrap();
     let enable = output(command("fsverity", ["enable"]).arg(&file));
     drop(mounted);
     if !enable.status.success() {
-        return skip(name, "this kernel has no fs-verity");
+        return skip(name, &format!("no fs-verity: {}", said(&enable)));
     }
     let v = image.open();
     let attr = v.lookup(Ino::ROOT, b"file").unwrap().attr;
