@@ -118,6 +118,12 @@ fn a_partition_is_chosen_by_number_or_offset() {
     }
 }
 
+/// What a session with `--stats stats.json` has counted.
+fn stats(bench: &Bench) -> serde_json::Value {
+    let text = fs::read_to_string(bench.path("stats.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 #[test]
 fn statistics_count_requests() {
     if !mount_works("statistics_count_requests") {
@@ -127,8 +133,7 @@ fn statistics_count_requests() {
     bench.ok(&["mount", "image.ext4", "mnt", "--stats", "stats.json"]);
     fs::write(bench.path("mnt/file"), "x").unwrap();
     bench.ok(&["umount", "mnt"]);
-    let text = fs::read_to_string(bench.path("stats.json")).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let json = stats(&bench);
     assert_eq!(json["requests"]["mknod"], 1);
     assert!(json["peak_rss_kib"].as_u64().unwrap() > 0);
 }
@@ -148,8 +153,7 @@ fn root_reads_ahead_a_mebibyte_at_a_time() {
     std::io::copy(&mut file, &mut std::io::sink()).unwrap();
     drop(file);
     bench.ok(&["umount", "mnt"]);
-    let text = fs::read_to_string(bench.path("stats.json")).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let json = stats(&bench);
     // 128 with what the kernel begins with.
     let reads = json["requests"]["read"].as_u64().unwrap();
     assert!((16..40).contains(&reads), "{reads} requests");
@@ -180,9 +184,8 @@ fn with_fsync_ignored_the_kernel_stops_asking() {
             .unwrap();
     }
     bench.ok(&["umount", "mnt"]);
-    let text = fs::read_to_string(bench.path("stats.json")).unwrap();
-    let stats: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(stats["requests"]["fsync"], 1, "{text}");
-    assert_eq!(stats["requests"]["fsyncdir"], 1, "{text}");
+    let json = stats(&bench);
+    assert_eq!(json["requests"]["fsync"], 1, "{json}");
+    assert_eq!(json["requests"]["fsyncdir"], 1, "{json}");
     assert_eq!(bench.ok(&["cat", "image.ext4:/4"]), "content");
 }

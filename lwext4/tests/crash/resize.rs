@@ -63,16 +63,7 @@ fn power_cuts_while_growing() {
     }
     let without = Family {
         name: "1k ^resize_inode",
-        options: &[
-            "-t",
-            "ext4",
-            "-b",
-            "1024",
-            "-J",
-            "size=1",
-            "-O",
-            "^resize_inode",
-        ],
+        options: "-t ext4 -b 1024 -J size=1 -O ^resize_inode",
         ..JOURNALED[1]
     };
     run(&[JOURNALED[0], JOURNALED[1], without, JOURNALED[4]], grow);
@@ -131,18 +122,7 @@ fn power_cuts_while_shrinking() {
     // The cut is before the last group's bitmaps, which must stay in their group.
     let stride = Family {
         name: "1k ^flex_bg stride",
-        options: &[
-            "-t",
-            "ext4",
-            "-b",
-            "1024",
-            "-J",
-            "size=1",
-            "-O",
-            "^flex_bg,^resize_inode",
-            "-E",
-            "stride=700",
-        ],
+        options: "-t ext4 -b 1024 -J size=1 -O ^flex_bg,^resize_inode -E stride=700",
         ..JOURNALED[1]
     };
     for (i, family) in families.chain([stride]).enumerate() {

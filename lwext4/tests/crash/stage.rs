@@ -260,7 +260,7 @@ fn a_stage_larger_than_the_journal_is_refused_and_changes_nothing() {
     let family = Family {
         name: "small journal",
         size: 24 << 20,
-        options: &["-t", "ext4", "-b", "1024", "-J", "size=1", "-N", "4096"],
+        options: "-t ext4 -b 1024 -J size=1 -N 4096",
     };
     let start = family.image(&tmp);
     let device = Arc::new(Recorder::new(MemDevice::from_bytes(&start)));
@@ -343,12 +343,12 @@ fn a_stage_does_what_a_volume_does_with_every_feature() {
         options,
     };
     let families = [
-        family("bigalloc", &["-t", "ext4", "-O", "bigalloc", "-C", "16384"]),
-        family("quota", &["-t", "ext4", "-O", "quota,project"]),
-        family("inline_data", &["-t", "ext4", "-O", "inline_data"]),
-        family("mmp", &["-t", "ext4", "-O", "mmp"]),
-        family("no journal", &["-t", "ext4", "-O", "^has_journal"]),
-        family("ext2", &["-t", "ext2", "-b", "1024"]),
+        family("bigalloc", "-t ext4 -O bigalloc -C 16384"),
+        family("quota", "-t ext4 -O quota,project"),
+        family("inline_data", "-t ext4 -O inline_data"),
+        family("mmp", "-t ext4 -O mmp"),
+        family("no journal", "-t ext4 -O ^has_journal"),
+        family("ext2", "-t ext2 -b 1024"),
     ];
     for family in families {
         let start = filled(&family.image(&tmp));

@@ -13,7 +13,7 @@ pub struct Family {
     pub name: &'static str,
     pub size: u64,
     /// What mke2fs is given.
-    pub options: &'static [&'static str],
+    pub options: &'static str,
 }
 
 /// The kinds that must survive everything: journals on 1 KiB and 4 KiB blocks, small enough to wrap.
@@ -21,75 +21,39 @@ pub const JOURNALED: &[Family] = &[
     Family {
         name: "4k",
         size: 16 << 20,
-        options: &["-t", "ext4", "-b", "4096", "-J", "size=4"],
+        options: "-t ext4 -b 4096 -J size=4",
     },
     Family {
         name: "1k",
         size: 8 << 20,
-        options: &["-t", "ext4", "-b", "1024", "-J", "size=1"],
+        options: "-t ext4 -b 1024 -J size=1",
     },
     Family {
         name: "seed+orphan_file",
         // With a backup superblock: without one, e2fsck -p forgets to empty the orphan file, also that
         // of a kernel.
         size: 16 << 20,
-        options: &[
-            "-t",
-            "ext4",
-            "-b",
-            "1024",
-            "-J",
-            "size=1",
-            "-O",
-            "metadata_csum_seed,orphan_file",
-        ],
+        options: "-t ext4 -b 1024 -J size=1 -O metadata_csum_seed,orphan_file",
     },
     Family {
         name: "^metadata_csum",
         size: 8 << 20,
-        options: &[
-            "-t",
-            "ext4",
-            "-b",
-            "1024",
-            "-J",
-            "size=1",
-            "-O",
-            "^metadata_csum,^64bit",
-        ],
+        options: "-t ext4 -b 1024 -J size=1 -O ^metadata_csum,^64bit",
     },
     Family {
         name: "inline_data+ea_inode",
         size: 8 << 20,
-        options: &[
-            "-t",
-            "ext4",
-            "-b",
-            "1024",
-            "-J",
-            "size=1",
-            "-O",
-            "inline_data,ea_inode",
-        ],
+        options: "-t ext4 -b 1024 -J size=1 -O inline_data,ea_inode",
     },
     Family {
         name: "quota",
         size: 8 << 20,
-        options: &[
-            "-t",
-            "ext4",
-            "-b",
-            "1024",
-            "-J",
-            "size=1",
-            "-O",
-            "quota,project",
-        ],
+        options: "-t ext4 -b 1024 -J size=1 -O quota,project",
     },
     Family {
         name: "ext3",
         size: 8 << 20,
-        options: &["-t", "ext3", "-b", "1024", "-J", "size=1", "-I", "128"],
+        options: "-t ext3 -b 1024 -J size=1 -I 128",
     },
 ];
 
@@ -99,7 +63,11 @@ impl Family {
         let path = dir.file("new");
         // A file system, but for its size, as mke2fs makes it by default.
         let fixed = ["-E", "lazy_itable_init=1"];
-        mke2fs(&path, self.size, fixed.iter().chain(self.options));
+        mke2fs(
+            &path,
+            self.size,
+            fixed.into_iter().chain(self.options.split_whitespace()),
+        );
         std::fs::read(&path).unwrap()
     }
 }

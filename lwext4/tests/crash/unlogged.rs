@@ -14,12 +14,12 @@ const FAMILIES: &[Family] = &[
     Family {
         name: "ext2",
         size: 8 << 20,
-        options: &["-t", "ext2", "-b", "1024", "-I", "128"],
+        options: "-t ext2 -b 1024 -I 128",
     },
     Family {
         name: "ext4 without a journal",
         size: 8 << 20,
-        options: &["-t", "ext4", "-b", "1024", "-O", "^has_journal"],
+        options: "-t ext4 -b 1024 -O ^has_journal",
     },
 ];
 
