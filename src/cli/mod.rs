@@ -123,7 +123,7 @@ pub enum Command {
     /// Unmount, and return when the image is complete and clean.
     ///
     /// The exit code tells whether everything that was written is in the image. If processes still use
-    /// the mount, they are listed and nothing happens.
+    /// the mount after a second, in which it is tried again, they are listed and nothing happens.
     #[command(visible_alias = "unmount")]
     Umount(Umount),
     /// Run a command that sees an image, without a mount that anybody else sees.

@@ -26,6 +26,23 @@ fn a_busy_mount_stays_and_its_users_are_listed() {
 }
 
 #[test]
+fn who_is_just_leaving_a_mount_is_waited_for() {
+    if !mount_works("who_is_just_leaving_a_mount_is_waited_for") {
+        return;
+    }
+    let bench = Bench::with_image();
+    for target in ["mnt", "image.ext4"] {
+        bench.ok(&["mount", "image.ext4", "mnt"]);
+        let mut leaving = command("sleep", ["0.4"]);
+        let mut leaving = leaving.current_dir(bench.path("mnt")).spawn().unwrap();
+        bench.ok(&["umount", target]);
+        assert!(!bench.is_mounted());
+        leaving.wait().unwrap();
+        e2fsck(&bench.path("image.ext4"));
+    }
+}
+
+#[test]
 fn a_lazy_unmount_returns_when_the_last_user_lets_go() {
     if !mount_works("a_lazy_unmount_returns_when_the_last_user_lets_go") {
         return;

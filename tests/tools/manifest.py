@@ -15,6 +15,7 @@ printable ASCII are %-escaped. A directory's size, and a link count beyond what 
 import argparse
 import hashlib
 import os
+import re
 import stat
 import sys
 
@@ -25,7 +26,7 @@ ZEROS = bytes(BLOCK)
 # ext4 gives a directory the link count 1 when it has more subdirectories than this can tell.
 LINK_MAX = 65_000
 
-PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:,@~")
+SPECIAL = re.compile(rb"[^a-zA-Z0-9/._+:,@~-]")
 TYPES = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "dir",
@@ -38,7 +39,7 @@ TYPES = {
 
 
 def escape(raw):
-    return "".join(chr(byte) if byte in PLAIN else "%%%02x" % byte for byte in raw)
+    return SPECIAL.sub(lambda byte: b"%%%02x" % byte[0][0], raw).decode("ascii")
 
 
 def brief(value):
@@ -115,7 +116,7 @@ class Manifest:
         raise error
 
     def line(self, path):
-        full = os.path.join(self.root, path)
+        full = self.root + b"/" + path
         info = os.lstat(full)
         kind = TYPES[stat.S_IFMT(info.st_mode)]
         nlink = info.st_nlink
@@ -126,21 +127,22 @@ class Manifest:
         if kind in ("char", "block"):
             rdev = f"{os.major(info.st_rdev)}:{os.minor(info.st_rdev)}"
         mode = f"{stat.S_IMODE(info.st_mode):04o}"
-        fields = [escape(path), kind, mode, info.st_uid, info.st_gid, nlink, size, rdev, info.st_mtime_ns]
+        line = f"{escape(path)} {kind} {mode} {info.st_uid} {info.st_gid} {nlink} {size} {rdev} {info.st_mtime_ns}"
         if kind == "file":
             seen = self.first.setdefault(info.st_ino, path)
             if seen != path:
                 # What else there is to say of it has been said.
-                return " ".join(map(str, [*fields, f"same={escape(seen)}"]))
+                return f"{line} same={escape(seen)}"
         if self.xattrs:
             for name in sorted(os.listxattr(full, follow_symlinks=False)):
                 value = os.getxattr(full, name, follow_symlinks=False)
-                fields.append(f"xattr:{escape(os.fsencode(name))}={brief(value)}")
+                line += f" xattr:{escape(os.fsencode(name))}={brief(value)}"
         if kind == "symlink":
-            fields.append(f"target={escape(os.readlink(full))}")
+            line += f" target={escape(os.readlink(full))}"
         elif kind == "file":
-            fields += self.contents(full, info)
-        return " ".join(map(str, fields))
+            for fact in self.contents(full, info):
+                line += f" {fact}"
+        return line
 
     def contents(self, full, info):
         size = info.st_size

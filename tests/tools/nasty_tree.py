@@ -306,7 +306,7 @@ class Nasty:
         nanosecond = NANOSECOND if self.inode_size > 128 else 0
         usual = EPOCH * 1_000_000_000 + nanosecond
         done = set()
-        for directory, _, files in os.walk(self.root, topdown=False):
+        for directory, dirs, files in os.walk(self.root, topdown=False):
             for name in files:
                 path = os.path.join(directory, name)
                 info = os.lstat(path)
@@ -317,8 +317,8 @@ class Nasty:
                 time = self.times.get(path, usual)
                 os.utime(path, ns=(time, time), follow_symlinks=False)
             # os.walk lists symbolic links to directories among the directories.
-            for entry in os.listdir(directory):
-                path = os.path.join(directory, entry)
+            for name in dirs:
+                path = os.path.join(directory, name)
                 if os.path.islink(path):
                     os.utime(path, ns=(usual, usual), follow_symlinks=False)
             os.utime(directory, ns=(usual, usual))
