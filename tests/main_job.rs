@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use support::command::{command, run, shell};
 use support::full;
 use support::image::{Features, Image, Maker, Spec};
-use support::job::{self, Load, Readers};
+use support::job::{self, Filled, Load, Readers};
 use support::mount::{How, Mounted};
 use support::oracle::manifest;
 use support::requirements::{Need, can_run, loop_works, skip};
@@ -54,8 +54,9 @@ fn main_job(name: &str, maker: Maker, features: Features, block_size: u32, inode
         members,
         nasty: Nasty::of(&spec),
     };
-    let live = fill(how, &image, &load);
-    let wanted = reference(&load, &spec).unwrap_or(live);
+    let filled = fill(how, &image, &load);
+    let wanted = reference(&load, &spec).unwrap_or_else(|| filled.manifest());
+    filled.close(&image);
     let readers = Readers {
         kernel: loop_works(),
         ext4_view: view::reads(&image),
@@ -75,48 +76,48 @@ fn tar_for(spec: &Spec) -> (PathBuf, &'static [&'static str]) {
 }
 
 /// Fills an image; its files must be in one piece.
-fn fill(how: How, image: &Image, load: &Load) -> String {
+fn fill(how: How, image: &Image, load: &Load) -> Filled {
     let filled = job::fill(how, image, load);
     let share = filled.non_contiguous;
     assert!(
         share < NON_CONTIGUOUS_MAX,
         "{share} % of the files are not contiguous"
     );
-    filled.manifest
+    filled
 }
 
-/// What the kernel makes of the input, by the kind of image.
-type References = Vec<(Spec, Arc<OnceLock<Option<String>>>)>;
+/// What the kernel makes of an input.
+type References = Vec<(Load, Arc<OnceLock<Option<String>>>)>;
 
-/// What the kernel's ext4 makes of the same input on the same kind of image, where it can be asked. Each kind is
-/// wanted twice, once for each maker.
+/// What the kernel's ext4 makes of the same input on an image with the same sizes of blocks and inodes, where it can be
+/// asked. The makers and features that share it must not show.
 fn reference(load: &Load, spec: &Spec) -> Option<String> {
     static KNOWN: Mutex<References> = Mutex::new(References::new());
     if !loop_works() {
         return None;
     }
-    let spec = Spec {
-        maker: Maker::Mke2fs,
-        ..*spec
-    };
     let slot = {
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.iter().position(|(kind, _)| *kind == spec) {
-            // The second one is the last.
-            Some(at) => known.swap_remove(at).1,
+        match known.iter().find(|(input, _)| input == load) {
+            Some((_, slot)) => Arc::clone(slot),
             None => {
                 let slot = Arc::default();
-                known.push((spec, Arc::clone(&slot)));
+                known.push((load.clone(), Arc::clone(&slot)));
                 slot
             }
         }
+    };
+    let spec = Spec {
+        maker: Maker::Mke2fs,
+        features: Features::Debian12,
+        ..*spec
     };
     slot.get_or_init(|| ask_the_kernel(load, &spec)).clone()
 }
 
 fn ask_the_kernel(load: &Load, spec: &Spec) -> Option<String> {
     let image = Image::make(spec).ok()?;
-    fill(How::Loop, &image, load);
+    fill(How::Loop, &image, load).close(&image);
     let mounted = Mounted::new(How::Loop, &image);
     let wanted = manifest(&mounted.join(TREE));
     mounted.umount();

@@ -5,9 +5,8 @@ use crate::support::command::shell;
 use crate::support::full;
 use crate::support::image::Image;
 use crate::support::job::{self, Load, Readers};
-use crate::support::mount::{How, Mounted};
-use crate::support::oracle::manifest;
-use crate::support::tree::{self, Nasty, TREE};
+use crate::support::mount::How;
+use crate::support::tree::{self, Nasty};
 use crate::support::view;
 
 /// Bytes in an inode; dumpe2fs does not tell for revision 0, where it is always the same.
@@ -42,16 +41,15 @@ pub fn run(row: &Row) {
             sparse: Some(1 << 33),
         },
     };
-    let mut wanted = job::fill(how, &image, &load).manifest;
+    let filled = job::fill(how, &image, &load);
     if let Some(extra) = row.extra {
-        let mounted = Mounted::new(how, &image);
-        extra(&mounted.join(TREE));
+        let tree = filled.tree();
+        extra(&tree);
         // Times that inodes of every size hold.
-        shell("touch -d @1000000000 \"$1\" \"$1\"/*", [mounted.join(TREE)]);
-        wanted = manifest(&mounted.join(TREE));
-        mounted.umount();
-        image.fsck();
+        shell("touch -d @1000000000 \"$1\" \"$1\"/*", [tree]);
     }
+    let wanted = filled.manifest();
+    filled.close(&image);
     if !row.between.is_empty() {
         shell(row.between, [&image.path]);
         image.fsck();

@@ -13,7 +13,7 @@ use super::tree::{self, Nasty, TREE};
 use super::view;
 
 /// What an image is filled with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
     /// A tar of real files.
     pub tar: PathBuf,
@@ -22,16 +22,35 @@ pub struct Load {
     pub nasty: Nasty,
 }
 
-/// What came of filling an image.
-#[derive(Clone, Debug)]
+/// An image that was filled, and is still mounted.
+#[derive(Debug)]
 pub struct Filled {
-    /// The tree as seen before the last unmount.
-    pub manifest: String,
+    mounted: Mounted,
     /// Percentage of files that lie in more than one piece, of those from the tar.
     pub non_contiguous: f64,
 }
 
-/// Fills an image in two sessions, with e2fsck after each.
+impl Filled {
+    /// The directory that was filled.
+    pub fn tree(&self) -> PathBuf {
+        self.mounted.join(TREE)
+    }
+
+    /// The tree as seen where it was made.
+    #[track_caller]
+    pub fn manifest(&self) -> String {
+        manifest(&self.tree())
+    }
+
+    /// Unmounts, and asks e2fsck.
+    #[track_caller]
+    pub fn close(self, image: &Image) {
+        self.mounted.umount();
+        image.fsck();
+    }
+}
+
+/// Fills an image in two sessions, with e2fsck after the first.
 #[track_caller]
 pub fn fill(how: How, image: &Image, load: &Load) -> Filled {
     let mounted = Mounted::new(how, image);
@@ -44,11 +63,8 @@ pub fn fill(how: How, image: &Image, load: &Load) -> Filled {
     let mounted = Mounted::new(how, image);
     load.nasty.build(&mounted.join(TREE).join("nasty"));
     tree::settle_times(mounted.path());
-    let manifest = manifest(&mounted.join(TREE));
-    mounted.umount();
-    image.fsck();
     Filled {
-        manifest,
+        mounted,
         non_contiguous,
     }
 }

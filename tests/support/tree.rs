@@ -75,7 +75,7 @@ pub fn untar_members(tar: &Path, members: &[&str], into: &Path) {
 }
 
 /// The tree of nasty things, within the limits of an image.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nasty {
     /// One of the scales of `nasty_tree.py`.
     pub scale: &'static str,

@@ -166,8 +166,7 @@ def main():
     parser.add_argument("--no-xattrs", action="store_true", help="leave out extended attributes")
     args = parser.parse_args()
     manifest = Manifest(args.dir, not args.no_holes, not args.no_xattrs)
-    for path in manifest.paths():
-        sys.stdout.write(manifest.line(path) + "\n")
+    sys.stdout.write("".join(manifest.line(path) + "\n" for path in manifest.paths()))
 
 
 if __name__ == "__main__":
