@@ -1,9 +1,12 @@
-//! Who uses a mount: processes, and mounts below it.
+//! Who uses a mount: processes, mounts below it, and loop devices on its files.
 
 use super::mounts::{self, Device};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use rustix::process::geteuid;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Somebody who keeps a mount busy.
@@ -20,6 +23,8 @@ pub enum Holder {
     },
     /// Another mount on a directory below.
     Mount(PathBuf),
+    /// A loop device on a file below, which the kernel itself keeps open.
+    Loop(PathBuf),
 }
 
 impl fmt::Display for Holder {
@@ -27,6 +32,7 @@ impl fmt::Display for Holder {
         match self {
             Holder::Process { pid, name, has } => write!(f, "{name} (process {pid}, {has})"),
             Holder::Mount(point) => write!(f, "a mount on {}", point.display()),
+            Holder::Loop(device) => write!(f, "loop device {}", device.display()),
         }
     }
 }
@@ -37,6 +43,7 @@ pub fn of(point: &Path, device: Device) -> Vec<Holder> {
     let mut holders: Vec<Holder> = below
         .filter(|mount| mounts::is_below(&mount.point, point))
         .map(|mount| Holder::Mount(mount.point))
+        .chain(loops(point))
         .collect();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|s| s.parse().ok()) else {
@@ -54,6 +61,17 @@ pub fn of(point: &Path, device: Device) -> Vec<Holder> {
     holders
 }
 
+/// The loop devices on files below `point`, as sysfs has them.
+fn loops(point: &Path) -> impl Iterator<Item = Holder> {
+    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    devices.filter_map(move |device| {
+        let file = fs::read(device.path().join("loop/backing_file")).ok()?;
+        let file = Path::new(OsStr::from_bytes(file.trim_ascii_end()));
+        mounts::is_below(file, point)
+            .then(|| Holder::Loop(Path::new("/dev").join(device.file_name())))
+    })
+}
+
 /// A list for an error message: the first few, and how many more.
 pub fn list(holders: &[Holder]) -> String {
     const SHOWN: usize = 8;
@@ -61,10 +79,10 @@ pub fn list(holders: &[Holder]) -> String {
     if let more @ 1.. = holders.len().saturating_sub(SHOWN) {
         shown.push(format!("{more} more"));
     }
-    if shown.is_empty() {
-        "processes of other users".to_owned()
-    } else {
-        shown.join(", ")
+    match shown.is_empty() {
+        false => shown.join(", "),
+        true if geteuid().is_root() => "somebody outside of this /proc".to_owned(),
+        true => "processes of other users".to_owned(),
     }
 }
 

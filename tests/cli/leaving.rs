@@ -26,6 +26,25 @@ fn a_busy_mount_stays_and_its_users_are_listed() {
 }
 
 #[test]
+fn a_loop_device_that_keeps_a_mount_busy_is_named() {
+    const NAME: &str = "a_loop_device_that_keeps_a_mount_busy_is_named";
+    if !can_run(NAME, &[Need::Root, Need::Fuse, Need::Loop]) {
+        return;
+    }
+    let bench = Bench::with_image();
+    bench.ok(&["mount", "image.ext4", "mnt"]);
+    let script = "truncate -s 1M \"$1/disk\"; losetup --find --show \"$1/disk\"";
+    let device = shell(script, [bench.path("mnt")]);
+    let line = bench.fails(&["umount", "mnt"]);
+    assert!(
+        line.contains(&format!("loop device {}", device.trim())),
+        "{line}"
+    );
+    shell("losetup -d $1", [device.trim()]);
+    bench.ok(&["umount", "mnt"]);
+}
+
+#[test]
 fn who_is_just_leaving_a_mount_is_waited_for() {
     if !mount_works("who_is_just_leaving_a_mount_is_waited_for") {
         return;
