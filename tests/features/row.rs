@@ -65,6 +65,11 @@ impl Row {
         Row { mib, ..self }
     }
 
+    /// The size with `LIVEROOT_TEST_FULL=1`, where 2 GiB are not enough.
+    pub const fn full_mib(self, full_mib: u64) -> Row {
+        Row { full_mib, ..self }
+    }
+
     pub const fn then(self, then: &'static str) -> Row {
         Row { then, ..self }
     }

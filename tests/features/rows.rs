@@ -77,7 +77,7 @@ rows! {
     bigalloc: row("-t ext4 -O bigalloc -N 16384").extra(extra::cut_clusters).without_ext4_view();
     bigalloc_block_4096: row("-t ext4 -O bigalloc -b 4096 -C 65536 -N 16384").mib(1024).extra(extra::cut_clusters).without_ext4_view();
     bigalloc_cluster_is_block: row("-t ext4 -O bigalloc -b 4096 -C 4096 -N 16384").extra(extra::cut_clusters).without_ext4_view();
-    bigalloc_1_mib: row("-t ext4 -O bigalloc,^64bit,^flex_bg -b 4096 -C 1048576 -N 16384").mib(8192);
+    bigalloc_1_mib: row("-t ext4 -O bigalloc,^64bit,^flex_bg -b 4096 -C 1048576 -N 16384").mib(8192).full_mib(24576);
     bigalloc_no_journal: row("-t ext4 -O bigalloc,^has_journal,^metadata_csum -b 1024 -C 4096 -N 16384");
 
     // What `liveroot create` makes, where mke2fs's rows do not say it.

@@ -102,13 +102,22 @@ pub fn read_back(how: How, image: &Image, wanted: &str, readers: Readers) {
     }
 }
 
-/// Where nobody else reads the image: debugfs copies the real files out of it.
+/// Where nobody else reads the image: debugfs copies the real files out of it, but for devices, which it cannot make.
 #[track_caller]
 fn debugfs_agrees(image: &Image, mounted: &Mounted) {
     let out = TempDir::with_prefix("liveroot-dump-").expect("a temporary directory");
     let from = format!("{TREE}/rootfs");
-    let script = "debugfs -R \"rdump /$2 $3\" \"$1\" >/dev/null 2>&1
-        diff -r --no-dereference \"$4/$2\" \"$3/rootfs\"";
+    let script = r#"
+        described() {
+            cd "$1"
+            find . \( -type d -o -type f -o -type l \) -printf '%p %y %l\n' | sort
+            find . -type f -print0 | sort -z | xargs -0 sha256sum
+        }
+        debugfs -R "rdump /$2 $3" "$1" >/dev/null 2>&1
+        (described "$4/$2") >"$3/wanted"
+        (described "$3/rootfs") >"$3/found"
+        diff "$3/wanted" "$3/found"
+    "#;
     shell(
         script,
         [
