@@ -232,10 +232,8 @@ fn fsx(name: &str, weights: &str) {
         let settings = temporary();
         let file = settings.path().join("fsx.toml");
         fs::write(&file, format!("[weights]\n{weights}")).expect("a file can be written");
-        for seed in 4711.. {
-            if left == 0 {
-                break;
-            }
+        let mut seed = 4711;
+        while left > 0 {
             let count = left.min(FSX_OPERATIONS);
             let ended = output(
                 Command::new(&program)
@@ -253,6 +251,7 @@ fn fsx(name: &str, weights: &str) {
                 gave_up_on_nothing(&said)
             };
             left = left.saturating_sub(done.unwrap_or_else(|| panic!("fsx, seed {seed}: {said}")));
+            seed += 1;
         }
     });
 }

@@ -1,12 +1,11 @@
 //! Who uses a mount: processes, mounts below it, and loop devices on its files.
 
+use super::loops;
 use super::mounts::{self, Device};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::process::geteuid;
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Somebody who keeps a mount busy.
@@ -43,8 +42,9 @@ pub fn of(point: &Path, device: Device) -> Vec<Holder> {
     let mut holders: Vec<Holder> = below
         .filter(|mount| mounts::is_below(&mount.point, point))
         .map(|mount| Holder::Mount(mount.point))
-        .chain(loops(point))
         .collect();
+    let loops = loops::all().filter(|found| mounts::is_below(&found.file, point));
+    holders.extend(loops.map(|found| Holder::Loop(found.device)));
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|s| s.parse().ok()) else {
             continue;
@@ -59,17 +59,6 @@ pub fn of(point: &Path, device: Device) -> Vec<Holder> {
         }
     }
     holders
-}
-
-/// The loop devices on files below `point`, as sysfs has them.
-fn loops(point: &Path) -> impl Iterator<Item = Holder> {
-    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
-    devices.filter_map(move |device| {
-        let file = fs::read(device.path().join("loop/backing_file")).ok()?;
-        let file = Path::new(OsStr::from_bytes(file.trim_ascii_end()));
-        mounts::is_below(file, point)
-            .then(|| Holder::Loop(Path::new("/dev").join(device.file_name())))
-    })
 }
 
 /// A list for an error message: the first few, and how many more.

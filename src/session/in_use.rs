@@ -1,6 +1,7 @@
 //! Who else has an image file: another liveroot, QEMU, or the kernel's loop driver.
 
 use super::control;
+use super::loops;
 use super::mounts;
 use crate::failure::{Failure, Result};
 use crate::sys::{Access, ByteRange, lock_conflict, try_lock};
@@ -114,16 +115,9 @@ pub fn check_kernel(path: &Path, metadata: &Metadata, access: Access) -> Result<
 }
 
 fn loop_device(id: FileId, access: Access) -> Option<PathBuf> {
-    fs::read_dir("/sys/block")
-        .ok()?
-        .flatten()
-        .find_map(|entry| {
-            let sysfs = entry.path();
-            let backing = fs::read_to_string(sysfs.join("loop/backing_file")).ok()?;
-            let metadata = fs::metadata(backing.trim_end_matches('\n')).ok()?;
-            let read_only = fs::read_to_string(sysfs.join("ro")).is_ok_and(|ro| ro.trim() == "1");
-            let harmless = access == Access::Read && read_only;
-            (FileId::of(&metadata) == id && !harmless)
-                .then(|| Path::new("/dev").join(entry.file_name()))
-        })
+    let in_the_way = loops::all().find(|found| {
+        fs::metadata(&found.file).is_ok_and(|metadata| FileId::of(&metadata) == id)
+            && !(access == Access::Read && found.is_read_only())
+    });
+    Some(in_the_way?.device)
 }

@@ -8,7 +8,7 @@
 //!
 //! Unmounting: [`control`] is how `liveroot umount` finds the daemon and hears its verdict;
 //! [`aftermath`] is what can be said without it; [`detach`] takes the mount away; [`holders`] names the
-//! processes in the way; [`mounts`] reads the kernel's mount table.
+//! processes in the way; [`mounts`] reads the kernel's mount table, [`loops`] its loop devices.
 
 pub mod aftermath;
 pub mod attach;
@@ -20,6 +20,7 @@ pub mod holders;
 pub mod image;
 pub mod in_use;
 pub mod log;
+pub mod loops;
 pub mod monitor;
 pub mod mountpoint;
 pub mod mounts;

@@ -28,7 +28,8 @@ fn a_busy_mount_stays_and_its_users_are_listed() {
 #[test]
 fn a_loop_device_that_keeps_a_mount_busy_is_named() {
     const NAME: &str = "a_loop_device_that_keeps_a_mount_busy_is_named";
-    if !can_run(NAME, &[Need::Root, Need::Fuse, Need::Loop]) {
+    let needs = [Need::Fuse, Need::Loop, Need::Program("losetup")];
+    if !can_run(NAME, &needs) {
         return;
     }
     let bench = Bench::with_image();

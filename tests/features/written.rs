@@ -41,8 +41,9 @@ pub fn run(row: &Row) {
             sparse: Some(1 << 33),
         },
     };
-    let filled = job::fill(how, &image, &load);
+    let mut filled = job::fill(how, &image, &load);
     if let Some(extra) = row.extra {
+        filled = filled.again(how, &image);
         let tree = filled.tree();
         extra(&tree);
         // Times that inodes of every size hold.

@@ -42,6 +42,17 @@ impl Filled {
         manifest(&self.tree())
     }
 
+    /// Another session on the same image, after e2fsck.
+    #[track_caller]
+    pub fn again(self, how: How, image: &Image) -> Self {
+        let non_contiguous = self.non_contiguous;
+        self.close(image);
+        Self {
+            mounted: Mounted::new(how, image),
+            non_contiguous,
+        }
+    }
+
     /// Unmounts, and asks e2fsck.
     #[track_caller]
     pub fn close(self, image: &Image) {
