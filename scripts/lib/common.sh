@@ -73,11 +73,11 @@ want_build() {
 }
 
 # from_crates PROGRAM VERSION: installs a program that Rust is the way to get, into $CACHE/tools/bin; says so where
-# that fails.
+# that fails. Not optimised, which takes half the time: such programs have little to do.
 from_crates() {
     [ ! -x "$CACHE/tools/bin/$1" ] || return 0
     note "installing $1"
-    (cd "$CACHE" && CARGO_TARGET_DIR=$CACHE/tools/build cargo install --quiet --locked --root "$CACHE/tools" "$1" \
+    (cd "$CACHE" && CARGO_TARGET_DIR=$CACHE/tools/build cargo install --quiet --locked --debug --root "$CACHE/tools" "$1" \
         --version "$2") >"$CACHE/$1.log" 2>&1 || note "could not install $1 (see $CACHE/$1.log)"
     rm -rf "$CACHE/tools/build"
 }

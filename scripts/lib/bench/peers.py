@@ -73,6 +73,7 @@ class Peer:
     is_fuse = True
     keeps_data = True  # over an unmount
     groups = None  # of workloads that it takes part in; None: all
+    scales = ("disk", "memory")  # where its files may lie when two streams are compared with one
 
     def __init__(self, work):
         self.image = work / f"{self.name}.ext4"
@@ -155,6 +156,7 @@ class Ignoring(Liveroot):
 
     name = "fsync=ignore"
     groups = ("packages",)
+    scales = ()
 
     def _mount(self):
         run(self.binary, "mount", self.image, self.mountpoint, "-o", "fsync=ignore")
@@ -190,6 +192,7 @@ class Floor(Peer):
 
     name = "floor"
     keeps_data = False
+    scales = ("memory",)
     binary = None
 
     @classmethod
@@ -213,6 +216,7 @@ class Host(Peer):
     name = "host"
     is_fuse = False
     groups = ("big",)
+    scales = ("disk",)
 
     @classmethod
     def missing(cls):

@@ -18,6 +18,8 @@ class Results:
         self.peaks = {}  # peer → KiB
         self.trees = []  # rows of a table
         self.stages = []  # likewise
+        self.scaling = []  # likewise
+        self.threads = []  # likewise
         self.extras = []  # (what, value)
         self.skipped = {}  # peer → reason
 
@@ -94,6 +96,10 @@ def sections(results, peers):
         yield "Whole trees", table(results.trees)
     if results.stages:
         yield "Stages", table(results.stages)
+    if results.scaling:
+        yield "Two at once", table(results.scaling)
+    if results.threads:
+        yield "Threads of a program that embeds the engine, image in memory", table(results.threads)
     if results.peaks:
         rows = [["the daemon's peak memory, over all of these", "MiB"]]
         rows += [[peer, f"{kib / 1024:.1f}"] for peer, kib in results.peaks.items()]

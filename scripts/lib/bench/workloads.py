@@ -1,6 +1,5 @@
 """What is timed. A group is a session with one fresh image; its steps are timed one by one."""
 
-import os
 import subprocess
 import sys
 import time
@@ -149,51 +148,6 @@ def warm(tar):
     with open(tar, "rb", buffering=0) as file:
         while file.read(8 * MIB):
             pass
-
-
-SCALING = {
-    "write": 'dd if=/dev/zero of="$1/$2" bs=1M count=256 conv=fsync 2>/dev/null',
-    "read": 'dd if="$1/$2" of=/dev/null bs=1M 2>/dev/null',
-    "direct write": 'dd if=/dev/zero of="$1/$2" bs=128K count=1024 oflag=direct conv=notrunc 2>/dev/null',
-    "direct read": 'dd if="$1/$2" of=/dev/null bs=128K count=1024 iflag=direct 2>/dev/null',
-}
-
-
-def scaling(peer, what):
-    """Writing or reading one file, then two at once.
-
-    Gives the factor in throughput, and how many cores the machine kept busy while it was one: a stream that keeps two
-    busy by itself cannot be faster with another one beside it. Direct reads and writes wait for each answer.
-    """
-
-    def seconds(names):
-        start = time.monotonic()
-        busy = busy_seconds()
-        running = [subprocess.Popen(["sh", "-c", SCALING[what], "sh", str(peer.mountpoint), name]) for name in names]
-        if any([process.wait() for process in running]):
-            raise RuntimeError("dd failed")
-        took = time.monotonic() - start
-        return took, (busy_seconds() - busy) / took
-
-    peer.make()
-    peer.mount()
-    try:
-        if what != "write":
-            for name in ("one", "two", "three"):
-                shell('dd if=/dev/zero of="$1" bs=1M count=256 2>/dev/null', peer.mountpoint / name)
-            peer.cool()
-        alone, cores = seconds(["one"])
-        together, _ = seconds(["two", "three"])
-    finally:
-        peer.umount()
-    return 2 * alone / together, cores
-
-
-def busy_seconds():
-    """What all cores have worked so far, in seconds."""
-    with open("/proc/stat") as file:
-        user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, file.readline().split()[1:])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def million(peer):

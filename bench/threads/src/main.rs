@@ -1,0 +1,161 @@
+//! Threads that work on different files of one image, without FUSE between: how far the engine scales by itself.
+//!
+//! `engine-threads IMAGE` makes IMAGE, which must not exist, works on it and deletes it. One line for each kind of work:
+//! its name, and what one thread and what two threads at once got done, in MiB (or files) per second.
+
+use std::env;
+use std::fs::{File, remove_file};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use lwext4::{
+    Durability, Error, FileDevice, FileType, FormatOptions, Ino, NewFile, OpenOptions, Result,
+    Volume, WriteMode, format,
+};
+
+const IMAGE_BYTES: u64 = 4 << 30;
+/// As much as one request of FUSE brings.
+const CHUNK: usize = 1 << 20;
+/// Of each thread.
+const FILE_MIB: u64 = 256;
+const SMALL_FILES: u32 = 10_000;
+
+fn main() -> ExitCode {
+    let Some(image) = env::args_os().nth(1) else {
+        eprintln!("usage: engine-threads IMAGE");
+        return ExitCode::from(2);
+    };
+    let image = Path::new(&image);
+    let file = match File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(image)
+    {
+        Ok(file) => file,
+        Err(error) => {
+            eprintln!("engine-threads: {}: {error}", image.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = measure(file);
+    let _ = remove_file(image);
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("engine-threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(file: File) -> Result<()> {
+    file.set_len(IMAGE_BYTES)
+        .map_err(|source| Error::io("making the image longer", source))?;
+    let device =
+        FileDevice::new(file).map_err(|source| Error::io("reading the image's size", source))?;
+    format(&device, &FormatOptions::default())?;
+    // The image's disk is not what is measured.
+    let options = OpenOptions {
+        durability: Durability::Process,
+        ..OpenOptions::default()
+    };
+    let volume = Volume::open(Arc::new(device), options)?;
+    let files = (0..3)
+        .map(|number| {
+            make(
+                &volume,
+                Ino::ROOT,
+                &format!("file{number}"),
+                FileType::Regular,
+            )
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let dirs = (0..3)
+        .map(|number| {
+            make(
+                &volume,
+                Ino::ROOT,
+                &format!("dir{number}"),
+                FileType::Directory,
+            )
+        })
+        .collect::<Result<Vec<_>>>()?;
+
+    compare("write", FILE_MIB, &files, |ino| write(&volume, ino))?;
+    compare("overwrite", FILE_MIB, &files, |ino| write(&volume, ino))?;
+    compare("read", FILE_MIB, &files, |ino| read(&volume, ino))?;
+    compare("create", SMALL_FILES.into(), &dirs, |dir| {
+        small_files(&volume, dir)
+    })?;
+    volume.close()
+}
+
+/// Has one thread work on the first of three things, then two threads on the others, and prints how many units a
+/// second were done; each thread does `units`.
+fn compare(
+    name: &str,
+    units: u64,
+    on: &[Ino],
+    work: impl Fn(Ino) -> Result<()> + Sync,
+) -> Result<()> {
+    let work = &work;
+    let timed = |on: &[Ino]| -> Result<f64> {
+        let start = Instant::now();
+        thread::scope(|scope| {
+            let threads: Vec<_> = on
+                .iter()
+                .map(|&ino| scope.spawn(move || work(ino)))
+                .collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().expect("a thread panicked"))
+        })?;
+        Ok((units * on.len() as u64) as f64 / start.elapsed().as_secs_f64())
+    };
+    let one = timed(&on[..1])?;
+    let two = timed(&on[1..])?;
+    println!("{name} {one:.0} {two:.0}");
+    Ok(())
+}
+
+fn make(volume: &Volume, parent: Ino, name: &str, file_type: FileType) -> Result<Ino> {
+    let new = NewFile {
+        file_type,
+        perm: 0o755,
+        umask: 0,
+        uid: 0,
+        gid: 0,
+        device: (0, 0),
+    };
+    Ok(volume.create(parent, name.as_bytes(), &new)?.attr.ino)
+}
+
+fn write(volume: &Volume, ino: Ino) -> Result<()> {
+    let data = vec![0x5a; CHUNK];
+    for chunk in 0..FILE_MIB {
+        volume.write(ino, chunk << 20, &data, WriteMode::Writeback)?;
+    }
+    volume.sync_inode(ino, true)
+}
+
+fn read(volume: &Volume, ino: Ino) -> Result<()> {
+    let mut data = vec![0; CHUNK];
+    for chunk in 0..FILE_MIB {
+        volume.read(ino, chunk << 20, &mut data)?;
+    }
+    Ok(())
+}
+
+fn small_files(volume: &Volume, dir: Ino) -> Result<()> {
+    let data = [0x5a; 4096];
+    for number in 0..SMALL_FILES {
+        let ino = make(volume, dir, &format!("{number}"), FileType::Regular)?;
+        volume.write(ino, 0, &data, WriteMode::Plain)?;
+        volume.forget(ino, 1);
+    }
+    Ok(())
+}
