@@ -1,10 +1,13 @@
 //! Threads that work on different files of one image, without FUSE between: how far the engine scales by itself.
 //!
 //! `engine-threads IMAGE` makes IMAGE, which must not exist, works on it and deletes it. One line for each kind of work:
-//! its name, and what one thread and what two threads at once got done, in MiB (or files) per second.
+//! what one thread and what two threads at once got done, in MiB (or files) per second, and the work's name. What begins
+//! with "host" is done to the file without an engine: the host lets one thread at a time write to a file.
 
 use std::env;
 use std::fs::{File, remove_file};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let done = measure(file);
+    let done = host(&file).and_then(|()| engine(file));
     let _ = remove_file(image);
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,7 +55,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(file: File) -> Result<()> {
+/// Work on the file itself, which is empty again afterwards.
+fn host(file: &File) -> Result<()> {
+    let failed = |source| Error::io("working on the file", source);
+    file.set_len(IMAGE_BYTES).map_err(failed)?;
+    let each = |at: u64, work: &dyn Fn(&mut [u8], u64) -> io::Result<()>| {
+        let mut data = vec![0x5a; CHUNK];
+        (0..FILE_MIB).try_for_each(|chunk| work(&mut data, at + (chunk << 20)).map_err(failed))
+    };
+    let places = [0, 1 << 30, 2 << 30];
+    let write = |at| each(at, &|data, at| file.write_all_at(data, at));
+    compare("host: write", FILE_MIB, &places, write)?;
+    compare("host: overwrite", FILE_MIB, &places, write)?;
+    compare("host: read", FILE_MIB, &places, |at| {
+        each(at, &|data, at| file.read_exact_at(data, at))
+    })?;
+    file.set_len(0).map_err(failed)
+}
+
+/// Work through the engine.
+fn engine(file: File) -> Result<()> {
     file.set_len(IMAGE_BYTES)
         .map_err(|source| Error::io("making the image longer", source))?;
     let device =
@@ -96,20 +118,17 @@ fn measure(file: File) -> Result<()> {
 
 /// Has one thread work on the first of three things, then two threads on the others, and prints how many units a
 /// second were done; each thread does `units`.
-fn compare(
+fn compare<T: Copy + Send>(
     name: &str,
     units: u64,
-    on: &[Ino],
-    work: impl Fn(Ino) -> Result<()> + Sync,
+    on: &[T],
+    work: impl Fn(T) -> Result<()> + Sync,
 ) -> Result<()> {
     let work = &work;
-    let timed = |on: &[Ino]| -> Result<f64> {
+    let timed = |on: &[T]| -> Result<f64> {
         let start = Instant::now();
         thread::scope(|scope| {
-            let threads: Vec<_> = on
-                .iter()
-                .map(|&ino| scope.spawn(move || work(ino)))
-                .collect();
+            let threads: Vec<_> = on.iter().map(|&it| scope.spawn(move || work(it))).collect();
             threads
                 .into_iter()
                 .try_for_each(|thread| thread.join().expect("a thread panicked"))
@@ -118,7 +137,7 @@ fn compare(
     };
     let one = timed(&on[..1])?;
     let two = timed(&on[1..])?;
-    println!("{name} {one:.0} {two:.0}");
+    println!("{one:.0} {two:.0} {name}");
     Ok(())
 }
 
