@@ -119,9 +119,9 @@ pub fn keep(name: &str, bytes: &[u8]) {
 /// first run, and mends in a second:
 ///
 /// - of quota it forgets the blocks of the maps that it cuts off, and what it does to directories;
-/// - of an orphan that it deletes, it leaves the count of who uses the values that the orphan's attributes
-///   have in inodes of their own. It does that to the kernel's images, too:
-///   `kernel::e2fsck_forgets_the_values_of_orphans`.
+/// - of an orphan that it deletes, it leaves the values that the orphan's attributes have in inodes of their
+///   own, as they are counted and even if nobody else has them; and the attribute block of one whose data is
+///   inline. It does that to the kernel's images, too: `kernel::e2fsck_forgets_what_orphans_have`.
 pub fn repair(family: &str, path: &Path) -> Result<(), String> {
     e2fsck("-p", path, &[0, 1])?;
     if family == "quota" {
@@ -130,26 +130,48 @@ pub fn repair(family: &str, path: &Path) -> Result<(), String> {
     let Err(found) = e2fsck("-fn", path, &[0]) else {
         return Ok(());
     };
-    if !only_counts_of_values(&found) {
+    if !only_forgotten(&found, path) {
         return Err(format!("after -p: {found}"));
     }
     e2fsck("-fy", path, &[1])?;
     e2fsck("-fn", path, &[0]).map(|_| ())
 }
 
-/// Whether e2fsck found nothing else than that values in inodes have fewer users than they count.
-fn only_counts_of_values(found: &str) -> bool {
-    let (counts, others): (Vec<&str>, Vec<&str>) = found.lines().partition(|line| {
-        line.starts_with("Extended attribute inode ") && line.contains(" ref count is ")
-    });
-    let harmless = others.into_iter().all(|line| {
-        line.is_empty()
+/// Whether e2fsck found nothing else than what it leaves of orphans.
+fn only_forgotten(found: &str, path: &Path) -> bool {
+    let mut any = false;
+    let known = found.lines().all(|line| {
+        let forgotten = if let Some(ino) = line.strip_prefix("Unattached inode ") {
+            is_value(ino, path)
+        } else if let Some(blocks) = line.strip_prefix("Block bitmap differences:") {
+            // In use by the bitmap, and by nobody.
+            blocks.split_whitespace().all(|run| run.starts_with('-'))
+        } else {
+            line.starts_with("Extended attribute inode ") && line.contains(" ref count is ")
+                || line.starts_with("Extended attribute block ")
+                    && line.contains(" has reference count ")
+        };
+        any |= forgotten;
+        forgotten
+            || line.is_empty()
             || line.starts_with("e2fsck ")
             || line.starts_with("Pass ")
+            || line.starts_with("Fix? no")
+            || line.starts_with("Connect to /lost+found? no")
             || line.contains("WARNING: Filesystem still has errors")
             || line.contains("non-contiguous")
     });
-    harmless && !counts.is_empty()
+    known && any
+}
+
+/// Whether an inode has the value of an extended attribute: its flag is 0x200000.
+fn is_value(ino: &str, path: &Path) -> bool {
+    let stat = format!("stat <{ino}>");
+    let out = output(command("debugfs", ["-R", &stat]).arg(path));
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    told.split_once("Flags: 0x")
+        .and_then(|(_, rest)| u32::from_str_radix(rest.split_whitespace().next()?, 16).ok())
+        .is_some_and(|flags| flags & 0x20_0000 != 0)
 }
 
 /// `e2fsck` with a flag, as an error unless its exit code is one of `codes`.
