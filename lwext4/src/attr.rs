@@ -91,6 +91,21 @@ pub struct NewFile {
     pub device: (u32, u32),
 }
 
+impl NewFile {
+    /// A file of the superuser with the permission bits `perm`, all of which it gets, and no device: what
+    /// differs is set with `..NewFile::new(…)`.
+    pub const fn new(file_type: FileType, perm: u16) -> NewFile {
+        NewFile {
+            file_type,
+            perm,
+            umask: 0,
+            uid: 0,
+            gid: 0,
+            device: (0, 0),
+        }
+    }
+}
+
 /// What rename does when the target exists (`renameat2(2)`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RenameMode {

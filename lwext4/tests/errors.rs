@@ -63,14 +63,7 @@ impl Image {
     }
 
     fn make(&self, volume: &Volume, name: &str, file_type: FileType) -> Result<Ino> {
-        let new = NewFile {
-            file_type,
-            perm: 0o755,
-            umask: 0,
-            uid: 0,
-            gid: 0,
-            device: (0, 0),
-        };
+        let new = NewFile::new(file_type, 0o755);
         let made = volume.create(Ino::ROOT, name.as_bytes(), &new)?;
         volume.forget(made.attr.ino, 1);
         Ok(made.attr.ino)

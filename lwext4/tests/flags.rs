@@ -31,14 +31,7 @@ impl Case {
         format(&*device, &FormatOptions::default()).unwrap();
         let volume = Volume::open(device, OpenOptions::default()).unwrap();
         let make = |name: &[u8], file_type| {
-            let new = NewFile {
-                file_type,
-                perm: 0o644,
-                umask: 0,
-                uid: 0,
-                gid: 0,
-                device: (0, 0),
-            };
+            let new = NewFile::new(file_type, 0o644);
             volume.create(Ino::ROOT, name, &new).unwrap().attr.ino
         };
         Case {

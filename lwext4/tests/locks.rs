@@ -6,14 +6,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 fn new(file_type: FileType) -> NewFile {
-    NewFile {
-        file_type,
-        perm: 0o755,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    }
+    NewFile::new(file_type, 0o755)
 }
 
 fn volume() -> Arc<Volume> {

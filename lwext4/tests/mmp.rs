@@ -93,14 +93,7 @@ impl Image {
 }
 
 fn make(volume: &Volume, name: &str) -> Result<()> {
-    let new = NewFile {
-        file_type: FileType::Regular,
-        perm: 0o644,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    };
+    let new = NewFile::new(FileType::Regular, 0o644);
     volume
         .create(Ino::ROOT, name.as_bytes(), &new)
         .map(|entry| volume.forget(entry.attr.ino, 1))

@@ -6,14 +6,7 @@ use machine::requirements::can_do;
 use std::sync::Arc;
 
 fn new(file_type: FileType) -> NewFile {
-    NewFile {
-        file_type,
-        perm: 0o755,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    }
+    NewFile::new(file_type, 0o755)
 }
 
 fn volume(options: FormatOptions) -> Volume {

@@ -24,14 +24,7 @@ impl Image {
         mke2fs(&path, 32 << 20, ["-t", "ext4", "-O", "verity"]);
         let image = Image { _dir: dir, path };
         let volume = image.open();
-        let new = NewFile {
-            file_type: FileType::Regular,
-            perm: 0o644,
-            umask: 0,
-            uid: 0,
-            gid: 0,
-            device: (0, 0),
-        };
+        let new = NewFile::new(FileType::Regular, 0o644);
         let ino = volume.create(Ino::ROOT, b"sealed", &new).unwrap().attr.ino;
         volume
             .write(ino, 0, &[b's'; 5000], WriteMode::Plain)

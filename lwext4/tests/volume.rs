@@ -5,17 +5,6 @@ use machine::e2fsprogs::{E2FSCK, assert_clean};
 use machine::requirements::can_run;
 use std::sync::Arc;
 
-fn new(file_type: FileType, perm: u16) -> NewFile {
-    NewFile {
-        file_type,
-        perm,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    }
-}
-
 #[test]
 fn a_small_tree_survives_closing_and_leaves_a_clean_image() {
     if !can_run(
@@ -32,14 +21,18 @@ fn a_small_tree_survives_closing_and_leaves_a_clean_image() {
 
     let volume = Volume::open(device.clone(), OpenOptions::default()).unwrap();
     let dir = volume
-        .create(Ino::ROOT, b"dir", &new(FileType::Directory, 0o755))
+        .create(Ino::ROOT, b"dir", &NewFile::new(FileType::Directory, 0o755))
         .unwrap()
         .attr
         .ino;
     for i in 0..500 {
         let name = format!("file-{i}");
         let ino = volume
-            .create(dir, name.as_bytes(), &new(FileType::Regular, 0o644))
+            .create(
+                dir,
+                name.as_bytes(),
+                &NewFile::new(FileType::Regular, 0o644),
+            )
             .unwrap()
             .attr
             .ino;

@@ -86,26 +86,13 @@ fn engine(file: File) -> Result<()> {
         ..OpenOptions::default()
     };
     let volume = Volume::open(Arc::new(device), options)?;
-    let files = (0..3)
-        .map(|number| {
-            make(
-                &volume,
-                Ino::ROOT,
-                &format!("file{number}"),
-                FileType::Regular,
-            )
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let dirs = (0..3)
-        .map(|number| {
-            make(
-                &volume,
-                Ino::ROOT,
-                &format!("dir{number}"),
-                FileType::Directory,
-            )
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let three = |name: &str, file_type| -> Result<Vec<Ino>> {
+        (0..3)
+            .map(|number| make(&volume, Ino::ROOT, &format!("{name}{number}"), file_type))
+            .collect()
+    };
+    let files = three("file", FileType::Regular)?;
+    let dirs = three("dir", FileType::Directory)?;
 
     compare("write", FILE_MIB, &files, |ino| write(&volume, ino))?;
     compare("overwrite", FILE_MIB, &files, |ino| write(&volume, ino))?;
@@ -142,14 +129,7 @@ fn compare<T: Copy + Send>(
 }
 
 fn make(volume: &Volume, parent: Ino, name: &str, file_type: FileType) -> Result<Ino> {
-    let new = NewFile {
-        file_type,
-        perm: 0o755,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    };
+    let new = NewFile::new(file_type, 0o755);
     Ok(volume.create(parent, name.as_bytes(), &new)?.attr.ino)
 }
 

@@ -29,14 +29,7 @@ fn broken(name: &str, edits: &[Edit]) -> Volume {
 }
 
 fn new(file_type: FileType) -> NewFile {
-    NewFile {
-        file_type,
-        perm: 0o755,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    }
+    NewFile::new(file_type, 0o755)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::history::Scope;
 use crate::model::read_volume;
 use crate::power::{Recording, look, random_script, record};
 use crate::tools::{Dir, JOURNALED, available, e2fsck, repair, write_image};
-use crate::workload::{Workload, new_file};
+use crate::workload::Workload;
 use crate::{full, wanted};
 use lwext4::*;
 use std::sync::Arc;
@@ -153,7 +153,7 @@ fn ignored_fsyncs_write_nothing_and_syncs_still_count() {
         JOURNALED[0].image(&dir),
     ))));
     let volume = Volume::open(recorder.clone(), options.clone()).unwrap();
-    let file = new_file(FileType::Regular, 0o644);
+    let file = NewFile::new(FileType::Regular, 0o644);
     let ino = volume.create(Ino::ROOT, b"file", &file).unwrap().attr.ino;
     volume.write(ino, 0, b"content", WriteMode::Plain).unwrap();
     let before = recorder.now();

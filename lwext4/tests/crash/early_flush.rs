@@ -1,6 +1,5 @@
 //! What is written in large pieces begins its way to the disk before the flush that waits for it.
 
-use crate::workload::new_file;
 use lwext4::*;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -42,7 +41,7 @@ fn announced(durability: Durability, piece: usize) -> Vec<Vec<u8>> {
         ..OpenOptions::default()
     };
     let volume = Volume::open(device.clone(), options).unwrap();
-    let file = new_file(FileType::Regular, 0o644);
+    let file = NewFile::new(FileType::Regular, 0o644);
     let ino = volume.create(Ino::ROOT, b"file", &file).unwrap().attr.ino;
     let bytes = vec![b'x'; piece];
     for number in 0..(2 << 20) / piece {

@@ -9,7 +9,7 @@ use crate::history::{History, Scope};
 use crate::model::{Id, Tree, read_volume};
 use crate::power::{look, random_script, record};
 use crate::tools::{Dir, Family, JOURNALED, available, e2fsck, repair, write_image};
-use crate::workload::{Still, Workload, new_file};
+use crate::workload::{Still, Workload};
 use lwext4::*;
 use machine::command::{command, run};
 use machine::e2fsprogs::DEBUGFS;
@@ -57,7 +57,7 @@ struct End {
 
 /// Everything that writes must fail now; nothing may panic.
 fn poke(volume: &Volume) -> std::result::Result<(), String> {
-    let file = new_file(FileType::Regular, 0o600);
+    let file = NewFile::new(FileType::Regular, 0o600);
     let errors = [
         volume.create(Ino::ROOT, b"poke", &file).err(),
         volume
@@ -285,7 +285,7 @@ fn a_full_host_fails_the_write_and_no_more() {
     let image = JOURNALED[1].image(&Dir::new());
     let recorder = Arc::new(Recorder::new(Overlay::new(Arc::new(image.clone()))));
     let create = |volume: &Volume| -> Result<Ino> {
-        let file = new_file(FileType::Regular, 0o644);
+        let file = NewFile::new(FileType::Regular, 0o644);
         Ok(volume.create(Ino::ROOT, b"file", &file)?.attr.ino)
     };
     let volume = Volume::open(recorder.clone(), OpenOptions::default()).unwrap();

@@ -3,7 +3,7 @@
 
 use crate::history::Scope;
 use crate::model::{Id, Kind, Node, ROOT};
-use crate::workload::{Scatter, Workload, new_file};
+use crate::workload::{Scatter, Workload};
 use lwext4::ondisk::features::Incompat;
 use lwext4::*;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ impl Workload<'_> {
     pub fn make(&mut self, dir: Id, node: Node, file_type: FileType) -> Result<Id> {
         let name = self.name();
         let started = self.clock.now();
-        let new = new_file(file_type, node.perm);
+        let new = NewFile::new(file_type, node.perm);
         let created = self.volume.create(self.ino(dir), &name, &new);
         let id = self.tree.insert(dir, &name, node);
         self.done(started, format!("create {id} in {dir}"));

@@ -4,9 +4,9 @@ use crate::devices::Recorder;
 use crate::history::Scope;
 use crate::power::{Plan, Recording, Script, check_recording, record_on};
 use crate::tools::{Dir, Family, JOURNALED, available};
-use crate::workload::{Workload, new_file};
+use crate::workload::Workload;
 use crate::{full, seed};
-use lwext4::{BlockDevice, FileType, Ino, MemDevice, OpenOptions, Volume, WriteMode};
+use lwext4::{BlockDevice, FileType, Ino, MemDevice, NewFile, OpenOptions, Volume, WriteMode};
 use std::sync::Arc;
 
 /// The device's size: there is room to grow. Power cuts do not change it.
@@ -74,7 +74,7 @@ fn record_shrinking(family: &Family, dir: &Dir, seed: u64) -> Recording {
     let start = family.image(dir);
     let recorder = Arc::new(Recorder::new(MemDevice::from_bytes(&start)));
     let volume = Volume::open(recorder.clone(), OpenOptions::default()).expect("opens");
-    let file = new_file(FileType::Regular, 0o600);
+    let file = NewFile::new(FileType::Regular, 0o600);
     let filler = volume.create(Ino::ROOT, b"filler", &file).unwrap().attr;
     let bytes = vec![1; 1 << 20];
     for i in 0..18 {

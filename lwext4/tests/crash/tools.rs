@@ -1,6 +1,6 @@
 //! e2fsprogs, for images and verdicts.
 
-use machine::command::{command, output};
+use machine::command::{command, output, run};
 use machine::e2fsprogs::{E2FSCK, MKE2FS, mke2fs};
 use machine::requirements::can_run;
 use std::fs::File;
@@ -167,9 +167,8 @@ fn only_forgotten(found: &str, path: &Path) -> bool {
 /// Whether an inode has the value of an extended attribute: its flag is 0x200000.
 fn is_value(ino: &str, path: &Path) -> bool {
     let stat = format!("stat <{ino}>");
-    let out = output(command("debugfs", ["-R", &stat]).arg(path));
-    let told = String::from_utf8_lossy(&out.stdout).into_owned();
-    told.split_once("Flags: 0x")
+    run(command("debugfs", ["-R", &stat]).arg(path))
+        .split_once("Flags: 0x")
         .and_then(|(_, rest)| u32::from_str_radix(rest.split_whitespace().next()?, 16).ok())
         .is_some_and(|flags| flags & 0x20_0000 != 0)
 }

@@ -5,7 +5,6 @@ use crate::cuts::Cuts;
 use crate::devices::{Event, Overlay, Recorder};
 use crate::random::Random;
 use crate::tools::{Dir, Family, available, e2fsck, write_image};
-use crate::workload::new_file;
 use crate::{full, seed};
 use lwext4::*;
 use std::sync::Arc;
@@ -34,7 +33,7 @@ fn content(dir: usize, file: usize) -> Vec<u8> {
 }
 
 fn write_new(volume: &Volume, dir: Ino, name: &str, bytes: &[u8]) -> Result<()> {
-    let file = new_file(FileType::Regular, 0o644);
+    let file = NewFile::new(FileType::Regular, 0o644);
     let ino = volume.create(dir, name.as_bytes(), &file)?.attr.ino;
     volume.write(ino, 0, bytes, WriteMode::Plain)?;
     volume.forget(ino, 1);
@@ -45,7 +44,7 @@ fn write_new(volume: &Volume, dir: Ino, name: &str, bytes: &[u8]) -> Result<()> 
 fn work(volume: &Volume, now: &dyn Fn() -> usize) -> Result<usize> {
     let mut dirs = Vec::new();
     for dir in 0..DIRS {
-        let new = new_file(FileType::Directory, 0o755);
+        let new = NewFile::new(FileType::Directory, 0o755);
         let made = volume.create(Ino::ROOT, format!("dir{dir}").as_bytes(), &new)?;
         dirs.push(made.attr.ino);
         for file in 0..KEPT {

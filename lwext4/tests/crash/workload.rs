@@ -55,18 +55,6 @@ pub struct Workload<'a> {
     pub history: History,
 }
 
-/// What a new file is given.
-pub fn new_file(file_type: FileType, perm: u16) -> NewFile {
-    NewFile {
-        file_type,
-        perm,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    }
-}
-
 impl<'a> Workload<'a> {
     pub fn new(volume: &'a Volume, clock: &'a dyn Clock, seed: u64) -> Workload<'a> {
         let tree = Tree::new();

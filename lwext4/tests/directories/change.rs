@@ -207,14 +207,7 @@ fn dotdot_of_a_moved_directory_follows_even_in_a_root() {
     }
     assert!(image.is_indexed());
     let volume = image.volume();
-    let new = lwext4::NewFile {
-        file_type: lwext4::FileType::Directory,
-        perm: 0o755,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    };
+    let new = lwext4::NewFile::new(lwext4::FileType::Directory, 0o755);
     let root = lwext4::Ino::ROOT;
     let other = volume.create(root, b"other", &new).unwrap().attr.ino;
     let mode = lwext4::RenameMode::Replace;

@@ -32,14 +32,7 @@ pub struct Image {
 
 /// A file for the superuser.
 pub fn new_file(file_type: FileType) -> NewFile {
-    NewFile {
-        file_type,
-        perm: 0o755,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    }
+    NewFile::new(file_type, 0o755)
 }
 
 impl Image {

@@ -72,14 +72,7 @@ fn names_are_found_whatever_their_case_and_kept_as_they_were_given() {
         }
         assert_eq!(names(&volume, dir), ["README", "Straße", "Ä", "日本"]);
         let (parent, name) = place(&volume, "d/ReadMe");
-        let new = lwext4::NewFile {
-            file_type: FileType::Regular,
-            perm: 0o644,
-            umask: 0,
-            uid: 0,
-            gid: 0,
-            device: (0, 0),
-        };
+        let new = lwext4::NewFile::new(FileType::Regular, 0o644);
         let made = volume.create(parent, name, &new);
         assert!(matches!(made, Err(Error::Exists)), "{options}");
         // Another spelling of its own name changes nothing, as in Linux.
@@ -115,14 +108,7 @@ fn large_directories_are_indexed_by_what_names_fold_to() {
         }
         // What cannot be folded equals itself.
         let odd = [b'A', 0xFF, b'z'];
-        let new = lwext4::NewFile {
-            file_type: FileType::Fifo,
-            perm: 0o644,
-            umask: 0,
-            uid: 0,
-            gid: 0,
-            device: (0, 0),
-        };
+        let new = lwext4::NewFile::new(FileType::Fifo, 0o644);
         volume.create(dir, &odd, &new).expect("created");
         assert!(volume.lookup(dir, &[b'a', 0xFF, b'z']).is_err());
         for i in 0..600 {

@@ -153,14 +153,7 @@ fn what_needs_the_key_is_refused() {
     let plain = create(&volume, "plain", FileType::Regular, 0o644);
     let files = names(&volume, enc, FileType::Regular);
     let file = lookup(&volume, enc, &files[0]).expect("found");
-    let new = NewFile {
-        file_type: FileType::Regular,
-        perm: 0o644,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    };
+    let new = NewFile::new(FileType::Regular, 0o644);
     let dir = NewFile {
         file_type: FileType::Directory,
         ..new

@@ -149,14 +149,7 @@ pub fn walk(volume: &Volume, path: &str) -> Ino {
 
 fn make(volume: &Volume, path: &str, file_type: FileType) -> Ino {
     let (parent, name) = place(volume, path);
-    let new = NewFile {
-        file_type,
-        perm: 0o755,
-        umask: 0,
-        uid: 0,
-        gid: 0,
-        device: (0, 0),
-    };
+    let new = NewFile::new(file_type, 0o755);
     let ino = volume.create(parent, name, &new).expect(path).attr.ino;
     volume.forget(ino, 1);
     ino

@@ -1,6 +1,7 @@
 """Two at once against one: dd on different files of a mount, and threads of the engine without FUSE between."""
 
 import os
+import statistics
 import subprocess
 import time
 
@@ -28,7 +29,7 @@ def measure(chosen, work, memory, runs, progress):
                     continue
                 progress(f"scaling: {what}, in {where}, {kind.name}")
                 peer = kind(place)
-                factor, cores = median(two_at_once(peer, what) for _ in range(runs))
+                factor, cores = statistics.median_high(two_at_once(peer, what) for _ in range(runs))
                 cells.append(f"{factor:.2f} ({cores:.1f})")
                 peer.drop()
             rows.append(cells)
@@ -83,11 +84,7 @@ def engine(binary, memory, runs, progress):
             seen.setdefault(name, []).append((float(two) / float(one), float(one), float(two)))
     rows = [["each thread on a file or directory of its own", "unit", "one thread", "two threads", "factor"]]
     for name, results in seen.items():
-        factor, one, two = median(results)
-        rows.append([name, "files of 4 KiB per second" if name == "create" else "MiB per second", f"{one:,.0f}", f"{two:,.0f}", f"{factor:.2f}"])
+        factor, one, two = statistics.median_high(results)
+        unit = "files of 4 KiB per second" if name == "create" else "MiB per second"
+        rows.append([name, unit, f"{one:,.0f}", f"{two:,.0f}", f"{factor:.2f}"])
     return rows
-
-
-def median(results):
-    ordered = sorted(results)
-    return ordered[len(ordered) // 2]
